@@ -1,0 +1,211 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/tokenizer"
+)
+
+// Native is the model: its shape, its tokenizer and its weights.
+type Native struct {
+	Config      Config
+	Tokens      *tokenizer.BPE
+	Fingerprint string // SHA-256 of the file, hexadecimal; empty before a save
+	Params      nn.Params
+	// AbsentBias is added to the logit of <|absent|> when an answer begins. It
+	// is calibrated after training.
+	AbsentBias float32
+
+	embed    *nn.Embedding
+	layers   []*selfLayer
+	normKV   *nn.RMSNorm
+	kv       *nn.KeyValue
+	cross    []*crossLayer
+	normOut  *nn.RMSNorm
+	pointer  *nn.Pointer
+	rope     *nn.Rope
+	matrices []*nn.Matrix
+	moes     []*nn.MoE
+}
+
+// selfLayer is one layer of the self-decoder.
+type selfLayer struct {
+	normConv, normAttn, normFF *nn.RMSNorm
+	conv                       *nn.Conv
+	attn                       *nn.Window
+	ff                         feedForward
+}
+
+// crossLayer is one layer of the cross-decoder.
+type crossLayer struct {
+	normAttn, normFF *nn.RMSNorm
+	attn             *nn.Cross
+	ff               feedForward
+}
+
+// RouterLoss weighs the routers' auxiliary losses during training.
+type RouterLoss struct {
+	Balance float32 `yaml:"balance"`
+	Z       float32 `yaml:"z"`
+}
+
+// New makes a model with zero weights; call Params.Reset and Refresh, or load.
+func New(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	if tok != nil && tok.Size() != c.Vocab {
+		return nil, fmt.Errorf("model: the vocabulary has %d pieces, the configuration says %d", tok.Size(), c.Vocab)
+	}
+	m := &Native{Config: c, Tokens: tok}
+	ps, d := &m.Params, c.Width
+	add := func(x *nn.Matrix) { m.matrices = append(m.matrices, x) }
+	m.embed = nn.NewEmbedding(ps, "token_embd", c.Vocab, d)
+	for i := range c.SelfLayers {
+		b := fmt.Sprintf("blk.%d.", i)
+		m.layers = append(m.layers, &selfLayer{
+			normConv: nn.NewRMSNorm(ps, b+"conv_norm", d),
+			conv:     nn.NewConv(ps, b+"conv", d, c.Taps),
+			normAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
+			attn:     nn.NewWindow(ps, b+"attn", d, c.Heads, c.Window, c.Precision, add),
+			normFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
+			ff:       m.newFeedForward(b+"ffn", loss, add),
+		})
+	}
+	m.normKV = nn.NewRMSNorm(ps, "attn_kv_norm", d)
+	m.kv = nn.NewKeyValue(ps, d, c.KeyDim, c.ValueDim, c.Lookahead, c.Precision, add)
+	for i := range c.CrossLayers {
+		b := fmt.Sprintf("cross.%d.", i)
+		m.cross = append(m.cross, &crossLayer{
+			normAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
+			attn:     nn.NewCross(ps, b+"attn", d, c.CrossHeads, c.KeyDim, c.ValueDim, c.Precision, add),
+			normFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
+			ff:       m.newFeedForward(b+"ffn", loss, add),
+		})
+	}
+	m.normOut = nn.NewRMSNorm(ps, "output_norm", d)
+	m.pointer = nn.NewPointer(ps, d, c.Vocab, c.Precision, add)
+	m.rope = nn.NewRope(d/c.Heads, c.RopeBase)
+	ps.Alloc()
+	return m, nil
+}
+
+// Refresh packs the weights for products after they changed; train also packs
+// those of backward. part of parts lets several goroutines share the work.
+func (m *Native) Refresh(train bool, part, parts int) {
+	for i, x := range m.matrices {
+		if i%parts == part {
+			x.Refresh(m.Params.Data, train)
+		}
+	}
+}
+
+// feedForward is a dense or a sparse feed-forward, with one of the two set.
+type feedForward struct {
+	dense *nn.Gated
+	moe   *nn.MoE
+}
+
+type feedForwardAct struct {
+	dense nn.GatedAct
+	moe   nn.MoEAct
+}
+
+func (m *Native) newFeedForward(name string, loss RouterLoss, add func(*nn.Matrix)) feedForward {
+	c := &m.Config
+	if c.Experts == 0 {
+		return feedForward{dense: nn.NewGated(&m.Params, name, c.Width, c.Hidden, c.Precision, add)}
+	}
+	router := nn.TopK{K: c.TopK, Balance: loss.Balance, ZLoss: loss.Z}
+	moe := nn.NewMoE(&m.Params, name, c.Width, c.Hidden, c.Experts, router, c.Precision, add)
+	m.moes = append(m.moes, moe)
+	return feedForward{moe: moe}
+}
+
+// forward adds the feed-forward of x [T, D] to y.
+func (f feedForward) forward(s *nn.Scratch, w, y, x []float32, t int, act *feedForwardAct) {
+	if f.moe != nil {
+		f.moe.Forward(s, w, y, x, t, &act.moe)
+		return
+	}
+	f.dense.Forward(s, y, x, t, &act.dense, true)
+}
+
+func (f feedForward) backward(s *nn.Scratch, g, dx, dy, x []float32, t int, act *feedForwardAct) {
+	if f.moe != nil {
+		f.moe.Backward(s, g, dx, dy, x, &act.moe)
+		return
+	}
+	f.dense.Backward(s, g, dx, dy, x, t, &act.dense, true)
+}
+
+// selfAct keeps what backward needs of one layer: the input of each of its
+// three residual steps and its normalised form.
+type selfAct struct {
+	in, norm, inv [3][]float32
+	attn          nn.WindowAct
+	ff            feedForwardAct
+}
+
+// forward applies the layer to x [T, D] in place.
+func (l *selfLayer) forward(s *nn.Scratch, w, x []float32, t *nn.Tokens, act *selfAct) {
+	step := func(i int, norm *nn.RMSNorm) []float32 {
+		act.in[i] = x
+		if s.Keep {
+			act.in[i] = s.Floats(len(x))
+			copy(act.in[i], x)
+		}
+		act.norm[i] = s.Floats(len(x))
+		act.inv[i] = norm.Forward(s, w, act.norm[i], x)
+		return act.norm[i]
+	}
+	l.conv.Forward(w, x, step(0, l.normConv), t)
+	l.attn.Forward(s, x, step(1, l.normAttn), t, &act.attn)
+	l.ff.forward(s, w, x, step(2, l.normFF), t.T, &act.ff)
+}
+
+// backward turns dx, the gradient of the layer's output, into that of its
+// input, in place.
+func (l *selfLayer) backward(s *nn.Scratch, w, g, dx []float32, t *nn.Tokens, act *selfAct) {
+	step := func(i int, norm *nn.RMSNorm, back func(dn, dy, n []float32)) {
+		mark := s.Mark()
+		dn := s.Zeros(len(dx))
+		back(dn, dx, act.norm[i])
+		norm.Backward(w, g, dx, dn, act.in[i], act.inv[i])
+		s.Release(mark)
+	}
+	step(2, l.normFF, func(dn, dy, n []float32) { l.ff.backward(s, g, dn, dy, n, t.T, &act.ff) })
+	step(1, l.normAttn, func(dn, dy, n []float32) { l.attn.Backward(s, g, dn, dy, n, t, &act.attn) })
+	step(0, l.normConv, func(dn, dy, n []float32) { l.conv.Backward(w, g, dn, dy, n, t) })
+}
+
+// selfDecoder runs ids through the self-decoder: x [T, D].
+func (m *Native) selfDecoder(s *nn.Scratch, ids []int32, t *nn.Tokens, acts []selfAct) []float32 {
+	w := m.Params.Data
+	x := s.Floats(t.T * m.Config.Width)
+	m.embed.Forward(w, x, ids)
+	m.rope.Prepare(s, t)
+	for i, l := range m.layers {
+		mark := s.Mark()
+		l.forward(s, w, x, t, &acts[i])
+		if !s.Keep {
+			s.Release(mark)
+		}
+	}
+	return x
+}
+
+// entries makes unnormalised cache entries k [T, DK] and v [T, DV] of x [T, D].
+func (m *Native) entries(s *nn.Scratch, x []float32, t *nn.Tokens, act *entryAct) (k, v []float32) {
+	k, v = s.Floats(t.T*m.Config.KeyDim), s.Floats(t.T*m.Config.ValueDim)
+	act.z = s.Floats(len(x))
+	act.inv = m.normKV.Forward(s, m.Params.Data, act.z, x)
+	m.kv.Forward(s, k, v, act.z, t, &act.kv)
+	return k, v
+}
+
+type entryAct struct {
+	z, inv []float32
+	kv     nn.KeyValueAct
+}

@@ -1,0 +1,53 @@
+package nn
+
+import "github.com/handscroll/handscroll/internal/kernel"
+
+// Eps keeps normalisation finite.
+const Eps = 1e-6
+
+// RMSNorm scales each row to unit root mean square and by a learned gain
+// (arXiv 1910.07467).
+type RMSNorm struct {
+	D    int
+	Gain *Param // [D]
+}
+
+// NewRMSNorm registers a norm.
+func NewRMSNorm(ps *Params, name string, d int) *RMSNorm {
+	return &RMSNorm{D: d, Gain: ps.Add(name+".weight", ClassVector, Const(1), d)}
+}
+
+// Forward writes y [T, D] and returns 1/rms of each row.
+func (l *RMSNorm) Forward(s *Scratch, w, y, x []float32) (inv []float32) {
+	d, g := l.D, l.Gain.Of(w)
+	t := len(x) / d
+	inv = s.Floats(t)
+	for i := range t {
+		inv[i] = kernel.RMSNorm(y[i*d:(i+1)*d], x[i*d:(i+1)*d], g, Eps)
+	}
+	return inv
+}
+
+// Backward adds to dx and to the gain's gradient.
+func (l *RMSNorm) Backward(w, g, dx, dy, x, inv []float32) {
+	d, gain, dgain := l.D, l.Gain.Of(w), l.Gain.Of(g)
+	for i := range inv {
+		r := i * d
+		kernel.RMSNormBackward(dx[r:r+d], dgain, dy[r:r+d], x[r:r+d], gain, inv[i])
+	}
+}
+
+// normalise writes x/√(Σx²+Eps) into y and returns the factor.
+func normalise(y, x []float32) float32 {
+	inv := rsqrt(kernel.SumSquares(x) + Eps)
+	copy(y, x)
+	kernel.Scale(y, inv)
+	return inv
+}
+
+// normaliseBackward turns dy (gradient of the unit vector y) into the gradient
+// of x, in place: dx = inv·(dy − y·⟨dy, y⟩), exact up to Eps.
+func normaliseBackward(dy, y []float32, inv float32) {
+	kernel.Axpy(dy, -kernel.Dot(dy, y), y)
+	kernel.Scale(dy, inv)
+}
