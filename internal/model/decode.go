@@ -1,0 +1,170 @@
+package model
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/handscroll/handscroll/internal/kernel"
+	"github.com/handscroll/handscroll/internal/kvcache"
+	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/tokenizer"
+)
+
+// Hit is an entry and the attention weight the pointer gives it.
+type Hit struct {
+	Pos    int
+	Weight float32
+}
+
+// Step is one token of an answer.
+type Step struct {
+	ID      int32
+	LogProb float32 // natural logarithm of its probability
+	Copied  bool    // by the pointer, from Source
+	Source  int     // position the pointer is on, −1 for the sink
+	Weight  float32 // of Source
+	Hits    []Hit   // strongest first, at most maxHits
+}
+
+const maxHits = 8
+
+// Decoder answers one question over a view, greedily, token by token.
+// It belongs to one goroutine.
+type Decoder struct {
+	m       *Native
+	att     *attender
+	scratch nn.Scratch
+	ids     []int32 // the question's segment so far
+	asked   int     // length of ids before the answer
+	prev    int     // position the last step pointed at, −1 none
+}
+
+// NewDecoder prepares the answer to a question, given as ids without specials.
+func (m *Native) NewDecoder(view kvcache.View, question []int32) *Decoder {
+	ids := append([]int32{tokenizer.Question}, question...)
+	ids = append(ids, tokenizer.Answer)
+	c := &m.Config
+	return &Decoder{m: m, att: newAttender(view, c.CrossHeads, c.ValueDim), ids: ids, asked: len(ids), prev: -1}
+}
+
+// Next decodes one token; after tokenizer.End it must not be called again.
+func (d *Decoder) Next(ctx context.Context) (Step, error) {
+	if d.att.len() == 0 {
+		return Step{}, fmt.Errorf("model: the context is empty")
+	}
+	x, hits, sink, err := d.crossDecoder(ctx)
+	if err != nil {
+		return Step{}, err
+	}
+	m, w := d.m, d.m.Params.Data
+	logits := d.scratch.Floats(m.Config.Vocab)
+	m.pointer.Head.Mul(&d.scratch, logits, x, 1, false)
+	d.restrict(logits)
+	kernel.Softmax(logits, 1)
+	gate := m.pointer.GateOf(w, x)
+	st := d.choose(logits, gate, sink, hits)
+	d.ids = append(d.ids, st.ID)
+	return st, nil
+}
+
+// crossDecoder returns the output row for the last id, and the last layer's
+// pointer: its hits, strongest first, and the sink's weight.
+func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, sink float32, err error) {
+	m, s, w, n := d.m, &d.scratch, d.m.Params.Data, d.att.len()
+	s.Reset()
+	s.Keep = false
+	h := m.tail(s, d.ids)
+	dim := m.Config.Width
+	x = s.Floats(dim)
+	copy(x, h)
+	norm, ctxv := s.Floats(dim), s.Floats(m.Config.CrossHeads*m.Config.ValueDim)
+	follow := -1
+	if d.prev >= 0 && d.prev+1 < n {
+		follow = d.prev + 1
+	}
+	for _, l := range m.cross {
+		l.normAttn.Forward(s, w, norm, x)
+		qu := l.query(s, w, norm, n, follow)
+		sinks, hs, err := d.att.attend(ctx, ctxv, qu)
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		for j, a := range sinks {
+			dv := m.Config.ValueDim
+			kernel.Axpy(ctxv[j*dv:(j+1)*dv], a, l.attn.SinkValue.Of(w))
+		}
+		l.attn.Out.Mul(s, x, ctxv, 1, true)
+		l.normFF.Forward(s, w, norm, x)
+		l.ff.forward(s, w, x, norm, 1, &feedForwardAct{})
+		hits, sink = hs, sinks[0]
+	}
+	out := s.Floats(dim)
+	m.normOut.Forward(s, w, out, x)
+	slices.SortFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Pos, b.Pos))
+	})
+	return out, hits, sink, nil
+}
+
+// tail runs the self-decoder over the end of ids and returns the last row.
+func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
+	from := max(0, len(ids)-1-m.Lead()) / nn.Block * nn.Block
+	t := &nn.Tokens{T: len(ids) - from, Spans: []nn.Span{{Start: 0, End: len(ids) - from, Pos: from}}}
+	h := m.selfDecoder(s, ids[from:], t, make([]selfAct, len(m.layers)))
+	return h[len(h)-m.Config.Width:]
+}
+
+// restrict takes from the generator the tokens that cannot stand here.
+func (d *Decoder) restrict(logits []float32) {
+	first := len(d.ids) == d.asked
+	last := d.ids[len(d.ids)-1]
+	for id := range int32(tokenizer.NumSpecial) {
+		ok := id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep
+		if first {
+			ok = id == tokenizer.Absent
+		}
+		if !ok {
+			logits[id] = float32(math.Inf(-1))
+		}
+	}
+	if first {
+		logits[tokenizer.Absent] += d.m.AbsentBias
+	}
+}
+
+// choose takes the likeliest token of the mixture and moves the pointer.
+func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
+	share := 1 - gate*(1-sink)
+	copied := map[int32]float32{}
+	for _, h := range hits {
+		if id := d.att.id(h.Pos); id >= tokenizer.NumSpecial {
+			copied[id] += gate * h.Weight
+		}
+	}
+	best, p := int32(0), float32(-1)
+	for id, g := range gen {
+		if q := share*g + copied[int32(id)]; q > p {
+			best, p = int32(id), q
+		}
+	}
+	st := Step{ID: best, LogProb: float32(math.Log(float64(max(p, 1e-30)))), Source: -1, Weight: sink}
+	st.Copied = copied[best] > p/2
+	d.prev = -1
+	if len(hits) > 0 && hits[0].Weight > sink {
+		st.Source, st.Weight = hits[0].Pos, hits[0].Weight
+		d.prev = hits[0].Pos
+	}
+	if st.Copied {
+		for _, h := range hits {
+			if d.att.id(h.Pos) == best {
+				st.Source, st.Weight, d.prev = h.Pos, h.Weight, h.Pos
+				break
+			}
+		}
+	}
+	st.Hits = append(st.Hits, hits[:min(len(hits), maxHits)]...)
+	return st
+}
