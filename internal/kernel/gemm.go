@@ -20,7 +20,9 @@ const (
 
 // blocks holds blocks of A that have to be rearranged. It is apart from the
 // packed B, so that goroutines can share that.
-var blocks = sync.Pool{New: func() any { return new([blockM * blockK]float32) }}
+var blocks = sync.Pool{New: func() any { return new(block) }}
+
+type block [blockM * blockK]float32
 
 // PackedF32 is the right operand of [GemmF32], laid out in column panels:
 // [ceil(n/32)][k][32], zero past column n. After Pack it is only read, so
@@ -135,7 +137,7 @@ func GemmBF16(dst []float32, ldd int, a []uint16, lda int, b *PackedBF16, m int,
 
 // gemmWideBF16 widens A block by block and multiplies floats.
 func gemmWideBF16(dst []float32, ldd int, a []uint16, lda int, b *PackedBF16, m int, acc bool) {
-	buf := blocks.Get().(*[blockM * blockK]float32)
+	buf := blocks.Get().(*block)
 	for k0 := 0; k0 < b.k; k0 += blockK {
 		k := min(blockK, b.k-k0)
 		for i := 0; i < m; i += blockM {

@@ -1,5 +1,7 @@
 package kernel
 
+import "unsafe"
+
 // Each mulX multiplies m rows of A by one panel of B and writes dst, or adds
 // to it if acc is 1. Strides are in bytes. Rows: the k words of a row of A are
 // contiguous, rows lda apart. Cols: the words of a column are contiguous,
@@ -65,7 +67,7 @@ func gemmF32(dst []float32, ldd int, a []float32, ars, acs int, b *PackedF32, k0
 
 // gemmRearranged copies A block by block, as the panels of its transpose.
 func gemmRearranged(dst []float32, ldd int, a []float32, ars, acs int, b *PackedF32, k0, k, m int, acc bool) {
-	buf := blocks.Get().(*[blockM * blockK]float32)
+	buf := blocks.Get().(*block)
 	for p := 0; p < k; p += blockK {
 		kb := min(blockK, k-p)
 		for i := 0; i < m; i += blockM {
@@ -102,46 +104,76 @@ func mulPanel(dst []float32, ldd int, a []float32, lda int, cols bool, b []float
 		}
 		return
 	}
-	mul, step := mulRowsF32AVX2, lda
+	step := lda
 	if cols {
-		mul, step = mulColsF32AVX2, 1
+		step = 1
 	}
 	for j := 0; j < w; j += 16 {
 		if j+16 <= w {
-			mul(&dst[j], 4*ldd, &a[0], 4*lda, &b[j], k, m, b2u(acc))
+			mulF32AVX2(dst[j:], ldd, a, lda, cols, b[j:], k, m, acc)
 			continue
 		}
 		// The tile writes 16 columns: let it write beside dst.
-		var tile [6][16]float32
-		for i := 0; i < m; i += len(tile) {
-			rows := min(len(tile), m-i)
-			if acc {
-				for r := range rows {
-					copy(tile[r][:], dst[(i+r)*ldd+j:(i+r)*ldd+w])
-				}
+		var tile [6 * 16]float32
+		for i := 0; i < m; i += 6 {
+			rows := min(6, m-i)
+			for r := 0; r < rows && acc; r++ {
+				copy(tile[r*16:], dst[(i+r)*ldd+j:(i+r)*ldd+w])
 			}
-			mul(&tile[0][0], 64, &a[i*step], 4*lda, &b[j], k, rows, b2u(acc))
+			mulF32AVX2(tile[:], 16, a[i*step:], lda, cols, b[j:], k, rows, acc)
 			for r := range rows {
-				copy(dst[(i+r)*ldd+j:(i+r)*ldd+w], tile[r][:])
+				copy(dst[(i+r)*ldd+j:(i+r)*ldd+w], tile[r*16:])
 			}
 		}
 	}
 }
 
+func mulF32AVX2(dst []float32, ldd int, a []float32, lda int, cols bool, b []float32, k, m int, acc bool) {
+	if cols {
+		mulColsF32AVX2(&dst[0], 4*ldd, &a[0], 4*lda, &b[0], k, m, b2u(acc))
+	} else {
+		mulRowsF32AVX2(&dst[0], 4*ldd, &a[0], 4*lda, &b[0], k, m, b2u(acc))
+	}
+}
+
+// gemmPairsBF16 is gemmF32 for words of two bfloat16.
 func gemmPairsBF16(dst []float32, ldd int, a []uint16, lda int, b *PackedBF16, m int, acc bool) {
 	words := (b.k + 1) / 2
-	for k0 := 0; k0 < words; k0 += blockK {
-		k := min(blockK, words-k0)
-		for i := 0; i < m; i += blockM {
-			for j := 0; j < b.n; j += panel {
-				mask := uint64(1)<<min(panel, b.n-j) - 1
-				mulRowsBF16AVX512(&dst[i*ldd+j], 4*ldd, &a[i*lda+2*k0], 2*lda,
-					&b.pairs[j*words+k0*panel], k, min(blockM, m-i), mask, b2u(acc || k0 > 0))
+	if 2*lda%aliasing != 0 || m < 4 {
+		for k0 := 0; k0 < words; k0 += blockK {
+			for i := 0; i < m; i += blockM {
+				mulBlockBF16(dst[i*ldd:], ldd, a[i*lda+2*k0:], lda, b, k0, min(blockK, words-k0), min(blockM, m-i), acc || k0 > 0)
 			}
 		}
+		return
+	}
+	block := blocks.Get().(*block)
+	buf := unsafe.Slice((*uint16)(unsafe.Pointer(block)), unsafe.Sizeof(*block)/2)
+	const stride = 2*blockK + 32
+	step := min(blockM, len(buf)/stride)
+	for k0 := 0; k0 < words; k0 += blockK {
+		k := min(blockK, words-k0)
+		for i := 0; i < m; i += step {
+			rows := min(step, m-i)
+			copyRows(buf, stride, a[i*lda+2*k0:], lda, rows, 2*k)
+			mulBlockBF16(dst[i*ldd:], ldd, buf, stride, b, k0, k, rows, acc || k0 > 0)
+		}
+	}
+	blocks.Put(block)
+}
+
+// mulBlockBF16 multiplies m rows of A by the words k0 to k0+k of B.
+func mulBlockBF16(dst []float32, ldd int, a []uint16, lda int, b *PackedBF16, k0, k, m int, acc bool) {
+	words := (b.k + 1) / 2
+	for j := 0; j < b.n; j += panel {
+		mask := uint64(1)<<min(panel, b.n-j) - 1
+		mulRowsBF16AVX512(&dst[j], 4*ldd, &a[0], 2*lda, &b.pairs[j*words+k0*panel], k, m, mask, b2u(acc))
 	}
 }
 
-func gemmInt8(dst []float32, ldd int, a []uint8, ascale []float32, lda int, b *PackedInt8, m int, acc bool) {
-	gemmInt8Generic(dst, ldd, a, ascale, lda, b, m, acc)
+// copyRows copies rows of k values. What lies between them stays as it is.
+func copyRows[T uint8 | uint16](dst []T, ldd int, a []T, lda, rows, k int) {
+	for r := range rows {
+		copy(dst[r*ldd:r*ldd+k], a[r*lda:])
+	}
 }

@@ -13,7 +13,7 @@ type PackedInt8 struct {
 	k, n  int
 	data  []uint32  // four rows of one column a word, the lowest row lowest
 	scale []float32 // [n], padded with zeros to whole panels
-	corr  []int32   // [n] 128·column sum, padded likewise
+	seed  []int32   // [n] −128·column sum, padded likewise: where the sums start
 }
 
 // Pack copies B [k, n], element (i, j) at b[i*rowStride+j*colStride], and its
@@ -27,12 +27,12 @@ func (p *PackedInt8) Pack(b []int8, rowStride, colStride, k, n int, scale []floa
 	words, width := (k+3)/4, (n+panel-1)/panel*panel
 	p.data = growAligned(p.data, words*width)
 	if cap(p.scale) < width {
-		p.scale, p.corr = make([]float32, width), make([]int32, width)
+		p.scale, p.seed = make([]float32, width), make([]int32, width)
 	}
-	p.scale, p.corr = p.scale[:width], p.corr[:width]
+	p.scale, p.seed = p.scale[:width], p.seed[:width]
 	clear(p.data)
 	clear(p.scale)
-	clear(p.corr)
+	clear(p.seed)
 	copy(p.scale, scale[:n])
 	for j := 0; j < n && k > 0; j++ {
 		col := p.data[j/panel*panel*words+j%panel:]
@@ -42,7 +42,7 @@ func (p *PackedInt8) Pack(b []int8, rowStride, colStride, k, n int, scale []floa
 			sum += int32(x)
 			col[i/4*panel] |= uint32(uint8(x)) << (i % 4 * 8)
 		}
-		p.corr[j] = 128 * sum
+		p.seed[j] = -128 * sum
 	}
 }
 
@@ -58,26 +58,34 @@ func GemmInt8(dst []float32, ldd int, a []uint8, ascale []float32, lda int, b *P
 	}
 	checkStrided("GemmInt8: dst", len(dst), m, n, ldd, 1)
 	checkStrided("GemmInt8: a", len(a), m, k, lda, 1)
-	gemmInt8Generic(dst, ldd, a, ascale[:m], lda, b, m, acc)
+	if k == 0 {
+		clearRows(dst, ldd, m, n, acc)
+		return
+	}
+	gemmInt8(dst, ldd, a, ascale[:m], lda, b, m, acc)
 }
 
 // QuantizeRowsU8 quantises the rows of x [m, k] to dst [m, k] in offset binary
 // (value+128, values −127…127, rounded to nearest, ties to even), with
-// scale[i] = max|x|/127 of row i; a row of zeros has scale 0.
+// scale[i] = max|x|/127 of row i. A row of zeros has scale 0, as has one below
+// 1e-36, whose values could not be scaled up. A row with an infinity or a NaN
+// has scale NaN, so that products with it are NaN too.
 func QuantizeRowsU8(dst []uint8, scale []float32, x []float32, m, k int) {
 	for i := range m {
 		row, out := x[i*k:(i+1)*k], dst[i*k:(i+1)*k]
-		var top float32
-		for _, v := range row {
-			top = max(top, float32(math.Abs(float64(v))))
+		top := math.Float32frombits(maxAbsRow(row))
+		switch {
+		case top < 1e-36:
+			scale[i] = 0
+		case top <= math.MaxFloat32:
+			scale[i] = top / 127
+			quantizeRow(out, row, 127/top)
+			continue
+		default:
+			scale[i] = float32(math.NaN())
 		}
-		scale[i] = top / 127
-		var inv float32
-		if top > 0 {
-			inv = 127 / top
-		}
-		for j, v := range row {
-			out[j] = uint8(int32(math.RoundToEven(float64(v*inv))) + 128)
+		for j := range out {
+			out[j] = 128
 		}
 	}
 }
