@@ -9,13 +9,13 @@ import (
 // panel is the number of columns of B that lie together in a packed matrix.
 const panel = 32
 
-// A is multiplied in blocks of blockM rows and blockK words: they stay in the
-// second-level cache while every panel of B passes over them, and blockK words
-// of a panel in the first. The sums go on through dst from block to block,
-// which rounds nothing, so the blocks leave no trace in the result.
+// A is multiplied in blocks of blockM rows and blockK words, which stay in the
+// second-level cache while every panel of B passes over them. The sums go on
+// through dst from block to block, which rounds nothing, so the blocks leave
+// no trace in the result.
 const (
 	blockM = 192
-	blockK = 256
+	blockK = 384
 )
 
 // blocks holds blocks of A that have to be rearranged. It is apart from the

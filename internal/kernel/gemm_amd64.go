@@ -56,10 +56,12 @@ func gemmF32(dst []float32, ldd int, a []float32, ars, acs int, b *PackedF32, k0
 				mulBlock(dst[i*ldd:], ldd, a[i*ars+p:], ars, false, b, k0+p, min(blockK, k-p), min(blockM, m-i), acc || p > 0)
 			}
 		}
-	case ars == 1 && k <= 128:
+	case ars == 1 && k <= 128 && 4*acs%aliasing != 0:
 		// Every line of A that a tile touches stays in the first-level cache
 		// until the next panel needs it.
-		mulBlock(dst, ldd, a, acs, true, b, k0, k, m, acc)
+		for i := 0; i < m; i += blockM {
+			mulBlock(dst[i*ldd:], ldd, a[i:], acs, true, b, k0, k, min(blockM, m-i), acc)
+		}
 	default:
 		gemmRearranged(dst, ldd, a, ars, acs, b, k0, k, m, acc)
 	}

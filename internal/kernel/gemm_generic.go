@@ -26,20 +26,36 @@ func gemmF32Generic(dst []float32, ldd int, a []float32, ars, acs int, b *Packed
 		cols := b.data[j*b.k+k0*panel:]
 		for i := range m {
 			out := dst[i*ldd+j : i*ldd+j+w]
-			var sum [panel]float32
-			if acc {
-				copy(sum[:], out)
-			}
-			for p := range k {
-				x := a[i*ars+p*acs]
-				row := (*[panel]float32)(cols[p*panel:])
-				for c := range row {
-					sum[c] += float32(x * row[c])
+			for c := 0; c < w; c += 8 {
+				var sum [8]float32
+				if acc {
+					copy(sum[:], out[c:])
 				}
+				mulEight(&sum, a[i*ars:], acs, cols[c:], k)
+				copy(out[c:], sum[:])
 			}
-			copy(out, sum[:])
 		}
 	}
+}
+
+// mulEight adds to sum a row of A times eight columns of a panel, in scalars
+// because the compiler keeps those in registers.
+func mulEight(sum *[8]float32, a []float32, acs int, b []float32, k int) {
+	s0, s1, s2, s3 := sum[0], sum[1], sum[2], sum[3]
+	s4, s5, s6, s7 := sum[4], sum[5], sum[6], sum[7]
+	for p := range k {
+		x := a[p*acs]
+		row := (*[8]float32)(b[p*panel:])
+		s0 += float32(x * row[0])
+		s1 += float32(x * row[1])
+		s2 += float32(x * row[2])
+		s3 += float32(x * row[3])
+		s4 += float32(x * row[4])
+		s5 += float32(x * row[5])
+		s6 += float32(x * row[6])
+		s7 += float32(x * row[7])
+	}
+	*sum = [8]float32{s0, s1, s2, s3, s4, s5, s6, s7}
 }
 
 // packPairsGeneric is the specification of packPairs.

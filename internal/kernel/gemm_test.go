@@ -169,7 +169,7 @@ func shapes(f func(m, n, k int)) {
 	for k := 0; k <= 37; k++ {
 		f(13, 33, k)
 	}
-	for _, k := range []int{128, 129, 255, 256, 257, 511, 513} {
+	for _, k := range []int{128, 129, 255, blockK - 1, blockK, blockK + 1, 2*blockK + 1} {
 		f(15, 34, k)
 	}
 	for _, m := range []int{blockM - 1, blockM, blockM + 1, 2*blockM + 5} {
@@ -194,8 +194,8 @@ func TestGemmFloats(t *testing.T) {
 	})
 }
 
-// TestGemmStrides covers A with no contiguous axis, and rows a power of two
-// apart, which are copied first.
+// TestGemmStrides covers A with no contiguous axis, and rows or columns a power
+// of two apart, which are copied first.
 func TestGemmStrides(t *testing.T) {
 	onEveryCPU(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(3, 4))
@@ -216,6 +216,15 @@ func TestGemmStrides(t *testing.T) {
 				}
 			}
 			sameBits(t, "strides", q.f32(), aligned)
+
+			q.ars, q.acs = 1, 1024
+			q.a = make([]float32, p.k*1024)
+			for i := range m {
+				for j := range p.k {
+					q.a[i+j*1024] = p.a[i*p.ars+j]
+				}
+			}
+			sameBits(t, "transposed strides", q.f32(), aligned)
 
 			var b PackedBF16
 			b.Pack(p.b, p.brs, p.bcs, p.k, p.n)
@@ -248,7 +257,7 @@ func TestGemmRowsAlone(t *testing.T) {
 	onEveryCPU(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))
 		const m, n = 401, 100
-		for _, k := range []int{1, 31, 64, 192, 300, 700} {
+		for _, k := range []int{1, 31, 64, 192, 400, 900} {
 			for c := range 4 {
 				p := newProduct(r, m, n, k, 0, false, c&1 != 0, c&2 != 0)
 				f32, bf16 := p.f32(), p.bf16()
