@@ -1,6 +1,12 @@
 package kernel
 
-import "math"
+// gelu(x) = x·sigmoid(2z) with 2z = geluA·(x + geluB·x³). Below geluFloor the
+// sigmoid is 0, and the clamp saves −Inf from becoming NaN.
+const (
+	geluA     = 1.5957691216057308 // 2·√(2/π)
+	geluB     = 0.044715
+	geluFloor = -20
+)
 
 // sigmoid32 is 1/(1+exp(−x)).
 func sigmoid32(x float32) float32 { return 1 / (1 + exp32(-x)) }
@@ -23,17 +29,12 @@ func siluMulBackwardGeneric(dgate, dup, dh, gate, up []float32) {
 	}
 }
 
-// geluGeneric uses (1+tanh z)/2 = sigmoid(2z), which loses nothing where tanh
-// is near −1.
+// geluGeneric takes (1+tanh z)/2 as sigmoid(2z), which loses nothing where
+// tanh is near −1.
 func geluGeneric(dst, x []float32) {
-	const a, b = 1.5957691216057308, 0.044715 // 2·√(2/π)
 	for i, v := range x[:len(dst)] {
-		z := a * (v + float32(b*v*v*v))
-		if math.IsInf(float64(v), -1) {
-			dst[i] = 0
-			continue
-		}
-		dst[i] = v * sigmoid32(z)
+		v = max(v, geluFloor)
+		dst[i] = v * sigmoid32(geluA*v+float32(geluA*geluB*v*v*v))
 	}
 }
 

@@ -20,5 +20,17 @@ type AdamParams struct {
 //	w -= LR·(m·Correct1/(√(v·Correct2)+Eps) + Decay·w)
 func AdamW(w, m, v, g []float32, p AdamParams) {
 	need(len(w), min(len(m), len(v), len(g)))
-	adamGeneric(w, m, v, g, &p)
+	adam(w, m, v, g, &adamConsts{
+		grad:  p.GradScale,
+		beta1: p.Beta1, rest1: 1 - p.Beta1,
+		beta2: p.Beta2, rest2: 1 - p.Beta2,
+		correct2: p.Correct2, eps: p.Eps,
+		rate: p.LR * p.Correct1, keep: 1 - float32(p.LR*p.Decay),
+	})
+}
+
+// adamConsts are the factors of a step; adam_amd64.s knows their order.
+type adamConsts struct {
+	grad, beta1, rest1, beta2, rest2, correct2, eps float32
+	rate, keep                                      float32 // of the step, and what decay leaves of w
 }

@@ -12,7 +12,7 @@ func RMSNorm(y, x, gain []float32, eps float32) (inv float32) {
 	}
 	mean := SumSquares(x[:n]) / float32(n)
 	inv = float32(1 / math.Sqrt(float64(mean+eps)))
-	scaleMulGeneric(y, x, gain, inv)
+	scaleMul(y, x, gain, inv)
 	return inv
 }
 
@@ -24,8 +24,8 @@ func RMSNormBackward(dx, dgain, dy, x, gain []float32, inv float32) {
 	if n == 0 {
 		return
 	}
-	dot := dot3Generic(dy[:n], x, gain)
-	rmsNormBackwardGeneric(dx, dgain, dy, x, gain, inv, dot/float32(n)*inv*inv)
+	dot := dot3(dy[:n], x, gain)
+	rmsNormBackward(dx, dgain, dy, x, gain, inv, dot/float32(n)*inv*inv)
 }
 
 // Rope turns a head x of size 2·len(cos) by rotary position embedding
@@ -42,5 +42,5 @@ func Rope(x, cos, sin []float32, inverse bool) {
 	if inverse {
 		sign = -1
 	}
-	ropeGeneric(x[:half], x[half:], cos, sin, sign)
+	rope(x[:half], x[half:], cos, sin, sign)
 }

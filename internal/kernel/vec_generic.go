@@ -78,10 +78,15 @@ func exp32(x float32) float32 {
 	return float32(p * math.Float64frombits(uint64(int64(n)+1023)<<52))
 }
 
-func expGeneric(dst, x []float32, sub float32) {
+// expGeneric returns the sum of what it stores.
+func expGeneric(dst, x []float32, sub float32) float32 {
+	var sum float32
 	for i, v := range x[:len(dst)] {
-		dst[i] = exp32(v - sub)
+		e := exp32(v - sub)
+		dst[i] = e
+		sum += e
 	}
+	return sum
 }
 
 func expSumGeneric(x []float32, sub float32) float32 {
@@ -92,30 +97,21 @@ func expSumGeneric(x []float32, sub float32) float32 {
 	return s
 }
 
-func softmaxGeneric(x []float32, scale float32) {
+// scaleMaxGeneric computes x *= a, but leaves −Inf as it is, and returns the
+// maximum of the results.
+func scaleMaxGeneric(x []float32, a float32) float32 {
 	inf := float32(math.Inf(-1))
 	top := inf
 	for i, v := range x {
 		if v != inf {
-			v *= scale // not −Inf·0, which is NaN
+			v *= a // not −Inf·0, which is NaN
 		}
 		x[i] = v
 		if v > top {
 			top = v
 		}
 	}
-	if top == inf {
-		top = 0
-	}
-	var sum float32
-	for i, v := range x {
-		e := exp32(v - top)
-		x[i] = e
-		sum += e
-	}
-	if sum != 0 {
-		scaleGeneric(x, 1/sum)
-	}
+	return top
 }
 
 func softmaxBackwardGeneric(dp, p []float32, scale, dot float32) {
@@ -136,27 +132,27 @@ func fromBF16Generic(dst []float32, x []uint16) {
 	}
 }
 
-func quantize8Generic(dst []int8, x []float32) float32 {
-	x = x[:len(dst)]
+// maxAbsGeneric passes over NaN.
+func maxAbsGeneric(x []float32) float32 {
 	var top float32
 	for _, v := range x {
 		if v = max(v, -v); v > top {
 			top = v
 		}
 	}
-	if top < tiniest {
-		clear(dst)
-		return 0
-	}
-	inv := 127 / top
-	for i, v := range x {
+	return top
+}
+
+// round8Generic computes dst = round(x·inv), at most 127 in magnitude, NaN
+// becoming 0.
+func round8Generic(dst []int8, x []float32, inv float32) {
+	for i, v := range x[:len(dst)] {
 		v *= inv
 		if v != v {
 			v = 0
 		}
 		dst[i] = int8(math.RoundToEven(float64(v)))
 	}
-	return top / 127
 }
 
 func offsetBinaryGeneric(dst []byte, x []int8) {

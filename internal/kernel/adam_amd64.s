@@ -1,0 +1,109 @@
+#include "textflag.h"
+#include "vec_amd64.h"
+
+// Byte offsets into adamConsts.
+#define GRAD 0
+#define BETA1 4
+#define REST1 8
+#define BETA2 12
+#define REST2 16
+#define CORRECT2 20
+#define EPS 24
+#define RATE 28
+#define KEEP 32
+
+// func adamAVX512(w, m, v, g []float32, c *adamConsts)
+TEXT ·adamAVX512(SB), NOSPLIT, $0-104
+	MOVQ         w_base+0(FP), DI
+	MOVQ         w_len+8(FP), CX
+	MOVQ         m_base+24(FP), SI
+	MOVQ         v_base+48(FP), R9
+	MOVQ         g_base+72(FP), R10
+	MOVQ         c+96(FP), R8
+	VBROADCASTSS GRAD(R8), Z16
+	VBROADCASTSS BETA1(R8), Z17
+	VBROADCASTSS REST1(R8), Z18
+	VBROADCASTSS BETA2(R8), Z19
+	VBROADCASTSS REST2(R8), Z20
+	VBROADCASTSS CORRECT2(R8), Z21
+	VBROADCASTSS EPS(R8), Z22
+	VBROADCASTSS RATE(R8), Z23
+	VBROADCASTSS KEEP(R8), Z24
+	LANES16
+	EACH16
+	VMOVUPS.Z    (R10)(AX*4), K1, Z0
+	VMOVUPS.Z    (SI)(AX*4), K1, Z1
+	VMOVUPS.Z    (R9)(AX*4), K1, Z2
+	VMOVUPS.Z    (DI)(AX*4), K1, Z3
+	VMULPS       Z16, Z0, Z0
+	VMULPS       Z17, Z1, Z1
+	VFMADD231PS  Z18, Z0, Z1
+	VMULPS       Z0, Z0, Z0
+	VMULPS       Z19, Z2, Z2
+	VFMADD231PS  Z20, Z0, Z2
+	VMULPS       Z21, Z2, Z4
+	VSQRTPS      Z4, Z4
+	VADDPS       Z22, Z4, Z4
+	VMULPS       Z23, Z1, Z5
+	VDIVPS       Z4, Z5, Z5
+	VFMSUB213PS  Z5, Z24, Z3            // w·keep − step
+	VMOVUPS      Z1, K1, (SI)(AX*4)
+	VMOVUPS      Z2, K1, (R9)(AX*4)
+	VMOVUPS      Z3, K1, (DI)(AX*4)
+	END16
+
+done:
+	VZEROUPPER
+	RET
+
+// func adamAVX2(w, m, v, g []float32, c *adamConsts)
+TEXT ·adamAVX2(SB), NOSPLIT, $0-104
+	MOVQ         w_base+0(FP), DI
+	MOVQ         w_len+8(FP), CX
+	MOVQ         m_base+24(FP), SI
+	MOVQ         v_base+48(FP), R9
+	MOVQ         g_base+72(FP), R10
+	MOVQ         c+96(FP), R8
+	VBROADCASTSS GRAD(R8), Y6
+	VBROADCASTSS BETA1(R8), Y7
+	VBROADCASTSS REST1(R8), Y8
+	VBROADCASTSS BETA2(R8), Y9
+	VBROADCASTSS REST2(R8), Y10
+	VBROADCASTSS CORRECT2(R8), Y11
+	VBROADCASTSS EPS(R8), Y12
+	VBROADCASTSS RATE(R8), Y13
+	VBROADCASTSS KEEP(R8), Y14
+	LANES8
+	EACH8
+	VMASKMOVPS   (R10)(AX*4), Y15, Y0
+	VMASKMOVPS   (SI)(AX*4), Y15, Y1
+	VMASKMOVPS   (R9)(AX*4), Y15, Y2
+	VMASKMOVPS   (DI)(AX*4), Y15, Y3
+	VMULPS       Y6, Y0, Y0
+	VMULPS       Y7, Y1, Y1
+	VFMADD231PS  Y8, Y0, Y1
+	VMULPS       Y0, Y0, Y0
+	VMULPS       Y9, Y2, Y2
+	VFMADD231PS  Y10, Y0, Y2
+	VMULPS       Y11, Y2, Y4
+	VSQRTPS      Y4, Y4
+	VADDPS       Y12, Y4, Y4
+	VMULPS       Y13, Y1, Y5
+	VDIVPS       Y4, Y5, Y5
+	VFMSUB213PS  Y5, Y14, Y3
+	TESTQ        CX, CX
+	JS           last
+	VMOVUPS      Y1, (SI)(AX*4)
+	VMOVUPS      Y2, (R9)(AX*4)
+	VMOVUPS      Y3, (DI)(AX*4)
+	ADDQ         $8, AX
+	JMP          next
+
+last:
+	VMASKMOVPS Y1, Y15, (SI)(AX*4)
+	VMASKMOVPS Y2, Y15, (R9)(AX*4)
+	VMASKMOVPS Y3, Y15, (DI)(AX*4)
+
+done:
+	VZEROUPPER
+	RET
