@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/handscroll/handscroll/internal/tokenizer"
@@ -30,14 +31,8 @@ func edgeOf(piece []byte) edge {
 	if piece[len(piece)-1] == '\n' {
 		e |= endsLine
 	}
-	for i := len(piece) - 1; i >= 0; i-- {
-		switch piece[i] {
-		case '.', '!', '?':
-			return e | endsSentence
-		case '"', '\'', ')':
-			continue
-		}
-		break
+	if stop := bytes.TrimRight(piece, "\"')”’»"); len(stop) > 0 && bytes.IndexByte([]byte(".!?"), stop[len(stop)-1]) >= 0 {
+		e |= endsSentence
 	}
 	return e
 }

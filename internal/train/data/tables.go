@@ -8,7 +8,10 @@ type tables struct {
 	full, entity, attr []string
 	reverse            []string
 	before, after      []string
-	several            []string
+	several, quote     []string
+	cell               []string
+	setting            []string
+	sectionSetting     []string
 }
 
 // reserved tells whether an item of any table belongs to the held-out tenth.
@@ -48,6 +51,8 @@ func newTables(heldOut bool) tables {
 	t.full, t.entity, t.attr = side(fullQuestions), side(entityQuestions), side(attributeQuestions)
 	t.reverse = side(reverseQuestions)
 	t.before, t.after = side(preambles), side(postambles)
-	t.several = side(severalQuestions)
+	t.several, t.quote = side(severalQuestions), side(quoteQuestions)
+	t.cell = side(cellQuestions)
+	t.setting, t.sectionSetting = side(settingQuestions), side(sectionQuestions)
 	return t
 }

@@ -122,8 +122,12 @@ func (w *world) plan() {
 		w.quote(n)
 	}
 	// A task may have fallen short for want of room.
-	if len(w.asks) == 0 {
-		w.quote(w.want)
+	if short := w.want - len(w.asks); short > 0 {
+		w.quote(short)
+	}
+	for len(w.asks) == 0 { // a context too short for anything
+		th := w.newTheme()
+		w.askAbsent(&th)
 	}
 	w.r.Shuffle(len(w.asks), func(i, j int) { w.asks[i], w.asks[j] = w.asks[j], w.asks[i] })
 	if len(w.asks) > w.want {
@@ -137,6 +141,14 @@ func (w *world) make(task uint8, n int) {
 		w.keyValues(n)
 	case TaskSeveral:
 		w.several(n)
+	case TaskTable:
+		w.tabular(n)
+	case TaskConfig:
+		w.configs(n)
+	case TaskCode:
+		w.snippets(n)
+	case TaskStory:
+		w.stories(n)
 	}
 }
 

@@ -1,0 +1,3 @@
+package data
+
+func (w *world) stories(n int) {}
