@@ -24,13 +24,13 @@ func ScanKeys(dst []float32, ld int, q []int8, qscale []float32, k []byte, kscal
 		len(k) < n*dk || len(kscale) < n {
 		panic("kernel: ScanKeys: slice too short for its shape")
 	}
-	scanKeysGeneric(dst, ld, q, qscale, k, kscale, heads, dk, n)
+	scanKeys(dst, ld, q, qscale, k, kscale, heads, dk, n)
 }
 
 // Select writes the positions i with x[i] ≥ min to idx, in rising order, until
 // idx is full, and returns how many there are in it.
 func Select(idx []int32, x []float32, min float32) int {
-	return selectGeneric(idx, x, min)
+	return selectAbove(idx, x, min)
 }
 
 // TopK fills idx with the positions of the len(idx) largest elements of x,
@@ -54,7 +54,7 @@ func TopK(idx []int32, x []float32) {
 			if x[i] != x[i] {
 				continue
 			}
-		} else if i += aboveGeneric(x[i:], least); i == len(x) {
+		} else if i += above(x[i:], least); i == len(x) {
 			break
 		}
 		idx[0] = int32(i)
