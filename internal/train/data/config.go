@@ -92,12 +92,12 @@ func (w *world) configs(n int) {
 			spans[i] = entries[i].at
 		}
 		block := w.add(text, spans, false)
+		for block < 0 && len(entries) > 1 {
+			entries, spans = entries[:len(entries)/2], spans[:len(entries)/2]
+			block = w.add(w.writeSettings(&d, entries), spans, false)
+		}
 		if block < 0 {
-			if len(entries) <= 2 {
-				return
-			}
-			n-- // try again with another, and not for ever
-			continue
+			return
 		}
 		ask := min(n, between(w.r, 1, max(1, len(entries)/2)))
 		for range ask {

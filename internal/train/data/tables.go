@@ -12,6 +12,8 @@ type tables struct {
 	cell               []string
 	setting            []string
 	sectionSetting     []string
+	whoSaid, whenSaid  []string
+	saidAt, saidAfter  []string
 }
 
 // reserved tells whether an item of any table belongs to the held-out tenth.
@@ -54,5 +56,6 @@ func newTables(heldOut bool) tables {
 	t.several, t.quote = side(severalQuestions), side(quoteQuestions)
 	t.cell = side(cellQuestions)
 	t.setting, t.sectionSetting = side(settingQuestions), side(sectionQuestions)
+	t.whoSaid, t.whenSaid, t.saidAt, t.saidAfter = side(whoSaid), side(whenSaid), side(saidAt), side(saidAfter)
 	return t
 }
