@@ -9,16 +9,17 @@ import (
 
 // world is one example in the making.
 type world struct {
-	g        *Generator
-	r        *rand.Rand
-	segments []segment
-	blocks   []block
-	asks     []ask
-	facts    factBook
-	asked    map[string]bool // questions in lower case
-	names    map[string]bool // keys that blocks other than facts have taken
-	want     int
-	plain    []byte // the context's text with single spaces, made on demand
+	g         *Generator
+	r         *rand.Rand
+	segments  []segment
+	blocks    []block
+	asks      []ask
+	facts     factBook
+	asked     map[string]bool // questions in lower case
+	names     map[string]bool // keys that blocks other than facts have taken
+	codeNames [][]string      // names of generated functions, types and constants
+	want      int
+	plain     []byte // the context's text with single spaces, made on demand
 }
 
 // segment is a context segment before assembly.
