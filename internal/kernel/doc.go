@@ -1,11 +1,11 @@
 // Package kernel holds the arithmetic everything above it is made of:
 // operations on raw slices, each beside a portable twin that specifies it.
 //
-// A file pair such as vec.go and vec_generic.go holds the exported operation
-// with its documentation and checks, and the portable twin; vec_amd64.s holds
-// the assembly, and the tests hold the two together. Which of them runs is
-// decided once, from the processor and the environment variable HANDSCROLL_CPU
-// (generic, avx2 or avx512).
+// A file such as vec.go holds the exported operations with their documentation
+// and checks, vec_generic.go the portable twins, vec_amd64.s the assembly and
+// vec_amd64.go the choice between them; the tests hold them together. What the
+// processor offers is asked once, and the environment variable HANDSCROLL_CPU
+// (generic, avx2 or avx512) asks for less.
 //
 // # Invariants
 //

@@ -7,9 +7,10 @@ import "math"
 //	dst[h·ld+i] = qscale[h]·kscale[i]·Σ_j q[h·dk+j]·(k[i·dk+j]−128)
 //
 // for queries q [heads, dk] and keys k [n, dk] in offset binary (see
-// [OffsetBinary]), dk a multiple of 4 up to 1024. Each key is read once for all
+// [OffsetBinary]), dk a multiple of 4 up to 1024. Each key is read once for eight
 // heads. The integer sum is exact and the scales are multiplied in a fixed
-// order, so every platform computes the same bits. It is fastest at dk = 64.
+// order, so every platform computes the same bits. It is fastest at dk = 64,
+// and in calls of a few thousand keys, whose results stay in the cache.
 //
 // A query of higher precision is given as two rows, the high part and the rest
 // times 256, and the two results are added.

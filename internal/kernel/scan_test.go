@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -75,6 +76,14 @@ func TestScanKeys(t *testing.T) {
 			newScan(2, 68, n, false).check(t)
 		}
 		newScan(4, 64, 1003, true).check(t)
+	})
+}
+
+func FuzzScanKeys(f *testing.F) {
+	f.Add(uint8(4), uint8(16), uint16(100), false)
+	f.Add(uint8(8), uint8(16), uint16(15), true)
+	f.Fuzz(func(t *testing.T, heads, words uint8, n uint16, extreme bool) {
+		newScan(int(heads%20), 4*(1+int(words%32)), int(n%600), extreme).check(t)
 	})
 }
 
@@ -172,7 +181,7 @@ func TestTopK(t *testing.T) {
 func BenchmarkScanKeys(b *testing.B) {
 	const n = 1 << 19
 	for _, heads := range []int{1, 4, 8} {
-		b.Run(map[int]string{1: "1", 4: "4", 8: "8"}[heads], func(b *testing.B) {
+		b.Run(fmt.Sprintf("heads=%d", heads), func(b *testing.B) {
 			c := newScan(heads, 64, n, false)
 			const chunk = 4096
 			dst := make([]float32, heads*chunk)
