@@ -1,0 +1,6 @@
+//go:build !linux && !darwin
+
+package engine
+
+// available returns 0: the system is not asked.
+func available() int64 { return 0 }

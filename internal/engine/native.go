@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/handscroll/handscroll/internal/gguf"
+	"github.com/handscroll/handscroll/internal/kvcache"
+	"github.com/handscroll/handscroll/internal/model"
+	"github.com/handscroll/handscroll/internal/nn"
+)
+
+// native adapts the native model.
+type native struct{ *model.Native }
+
+func (n native) Prefiller() func(dst kvcache.Run, ids []int32, pos, lead int) {
+	s := new(nn.Scratch)
+	return func(dst kvcache.Run, ids []int32, pos, lead int) { n.Prefill(s, dst, ids, pos, lead) }
+}
+
+func (n native) NewDecoder(view kvcache.View, question []int32) Decoder {
+	return n.Native.NewDecoder(view, question)
+}
+
+// OpenModel reads a model's GGUF file.
+func OpenModel(path string) (*Model, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return load(f, path)
+}
+
+// ParseModel reads a model from the bytes of a GGUF file called name.
+func ParseModel(data []byte, name string) (*Model, error) {
+	f, err := gguf.Parse(bytes.Clone(data), name)
+	if err != nil {
+		return nil, err
+	}
+	return load(f, name)
+}
+
+func load(f *gguf.File, path string) (m *Model, err error) {
+	defer recoverTo(&err)
+	n, err := model.LoadNative(f)
+	if err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", path, err)
+	}
+	name, err := f.Meta.String("general.name")
+	if err != nil {
+		name = model.Architecture
+	}
+	return NewModel(name, n.Fingerprint, n.Tokens, native{n}), nil
+}

@@ -1,0 +1,314 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/handscroll/handscroll/internal/kvcache"
+	"github.com/handscroll/handscroll/internal/media"
+)
+
+// Progress is how far a Read has come.
+type Progress struct {
+	Source  string // the part that was appended to last
+	Bytes   int64  // of text read, of TotalBytes
+	Total   int64
+	Tokens  int // made by this Read
+	Elapsed time.Duration
+}
+
+// ChangedError says that a part has another text than when it was read.
+type ChangedError struct{ Source string }
+
+func (e *ChangedError) Error() string {
+	return fmt.Sprintf("engine: %s has changed since it was read", e.Source)
+}
+
+// plan is a part that is to be read, or read on.
+type plan struct {
+	source string
+	hash   [32]byte
+	text   []byte
+	old    *kvcache.Segment // to be dropped before
+	resume int              // tokens that are already stored; the segment exists if > 0 or begun
+	begun  bool
+}
+
+// Read appends parts that are not there yet; a part that is, with the same
+// source and text, costs nothing. A segment that an interrupted Read left
+// unfinished is finished first, from its stored text; parts may then be empty.
+//
+// When ctx is cancelled Read returns its error, keeping all chunks that are
+// done. In a stored context they survive whatever ends the process.
+func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Progress)) (err error) {
+	defer recoverTo(&err)
+	begin := time.Now()
+	defer func() { c.read += time.Since(begin) }()
+	if err := c.pages.Edit(); err != nil {
+		return err
+	}
+	defer func() {
+		// Also after a failure: what was appended is valid.
+		if e := c.pages.Finish(); e != nil && err == nil {
+			err = e
+		}
+		c.refresh()
+	}()
+	c.refresh()
+	plans, err := c.plan(parts)
+	if err != nil {
+		return err
+	}
+	if !c.stored {
+		if err := c.checkMemory(plans); err != nil {
+			return err
+		}
+	}
+	if len(plans) == 0 {
+		return nil
+	}
+	r := newReading(c, plans, progress)
+	return r.run(ctx)
+}
+
+// plan compares parts with what is there.
+func (c *Context) plan(parts []media.Part) ([]*plan, error) {
+	there := map[string]*kvcache.Segment{}
+	var unfinished *kvcache.Segment
+	for _, s := range c.pages.Segments() {
+		there[s.Source] = s
+		if !s.Done() {
+			unfinished = s
+		}
+	}
+	var plans []*plan
+	new := map[string][32]byte{}
+	for _, p := range parts {
+		if len(p.Text) == 0 {
+			return nil, fmt.Errorf("engine: %s: no text", p.Source)
+		}
+		hash := sha256.Sum256(p.Text)
+		if h, ok := new[p.Source]; ok {
+			if h != hash {
+				return nil, fmt.Errorf("engine: %s: two parts have this name and different texts", p.Source)
+			}
+			continue
+		}
+		new[p.Source] = hash
+		old := there[p.Source]
+		if old != nil && old.Hash == hash {
+			continue
+		}
+		if old != nil && !c.opts.Replace {
+			return nil, &ChangedError{p.Source}
+		}
+		add := &plan{source: p.Source, hash: hash, text: p.Text, old: old}
+		if old != nil && old == unfinished {
+			// Not worth finishing; dropped first, as nothing can follow it.
+			unfinished = nil
+			plans = slices.Insert(plans, 0, add)
+			continue
+		}
+		plans = append(plans, add)
+	}
+	if s := unfinished; s != nil {
+		plans = slices.Insert(plans, 0, &plan{source: s.Source, hash: s.Hash, text: s.Text, resume: s.Tokens(), begun: true})
+	}
+	return plans, nil
+}
+
+// reading is one Read: a producer cuts plans into jobs, workers prefill them,
+// and the caller's goroutine appends the results in order.
+type reading struct {
+	c        *Context
+	plans    []*plan
+	progress func(Progress)
+	state    Progress
+	begin    time.Time
+
+	jobs    chan *job
+	results chan *job
+	// slots bounds the jobs between producer and appender. For a stored context
+	// it is one a worker, so that being killed costs each no more than the
+	// chunk it is at; in memory a second one evens out uneven jobs.
+	slots chan struct{}
+	stop  chan struct{} // closed when the rest is not wanted
+	err   error         // of the producer, set before jobs is closed
+}
+
+// job is about a chunk's worth of tasks.
+type job struct {
+	seq    int
+	tokens int
+	tasks  []task
+	runs   []kvcache.Run
+	err    error
+}
+
+func newReading(c *Context, plans []*plan, progress func(Progress)) *reading {
+	window := c.opts.workers()
+	if !c.stored {
+		window *= 2
+	}
+	r := &reading{
+		c: c, plans: plans, progress: progress, begin: time.Now(),
+		jobs: make(chan *job), results: make(chan *job, window),
+		slots: make(chan struct{}, window), stop: make(chan struct{}),
+	}
+	for _, p := range plans {
+		r.state.Total += int64(len(p.text))
+	}
+	return r
+}
+
+func (r *reading) run(ctx context.Context) error {
+	go r.produce(ctx)
+	var workers sync.WaitGroup
+	for range r.c.opts.workers() {
+		workers.Go(r.work)
+	}
+	go func() {
+		workers.Wait()
+		close(r.results)
+	}()
+	err := r.collect()
+	if err == nil {
+		err = r.err
+	}
+	return err
+}
+
+// produce sends jobs in order until all is sent or nobody wants more.
+func (r *reading) produce(ctx context.Context) {
+	defer close(r.jobs)
+	defer recoverTo(&r.err)
+	seq := 0
+	j := &job{}
+	send := func() bool {
+		select {
+		case <-ctx.Done():
+			r.err = ctx.Err()
+			return false
+		case <-r.stop:
+			return false
+		case r.slots <- struct{}{}:
+		}
+		j.seq = seq
+		seq++
+		r.jobs <- j // workers take jobs until the channel is closed
+		j = &job{}
+		return true
+	}
+	size := r.c.opts.chunkSize()
+	for _, p := range r.plans {
+		chunks, err := newChunker(r.c.model, p, size)
+		if err != nil {
+			r.err = err
+			return
+		}
+		for t, ok := chunks.next(); ok; t, ok = chunks.next() {
+			if j.tokens+t.n > size && len(j.tasks) > 0 && !send() {
+				return
+			}
+			j.tasks = append(j.tasks, t)
+			j.tokens += t.n
+		}
+	}
+	if len(j.tasks) > 0 {
+		send()
+	}
+}
+
+// work prefills jobs until there are no more.
+func (r *reading) work() {
+	prefill := r.c.model.net.Prefiller()
+	for j := range r.jobs {
+		select {
+		case <-r.stop: // the result is not wanted
+		default:
+			j.prefill(r.c.model, prefill)
+		}
+		r.results <- j
+	}
+}
+
+func (j *job) prefill(m *Model, prefill func(kvcache.Run, []int32, int, int)) {
+	defer recoverTo(&j.err)
+	for _, t := range j.tasks {
+		run := kvcache.NewRun(t.n, m.id.DK, m.id.DV)
+		prefill(run, t.ids, t.pos, t.lead)
+		for i := range run.N {
+			run.ID[i] = uint32(t.ids[t.lead+i])
+		}
+		j.runs = append(j.runs, run)
+	}
+}
+
+// collect appends results in order and returns the first error, after all
+// workers have ended.
+func (r *reading) collect() error {
+	var failed error
+	waiting := map[int]*job{}
+	next := 0
+	for j := range r.results {
+		waiting[j.seq] = j
+		for j := waiting[next]; j != nil; j = waiting[next] {
+			delete(waiting, next)
+			next++
+			if failed == nil {
+				if failed = r.append(j); failed != nil {
+					close(r.stop)
+				}
+			}
+			<-r.slots
+		}
+	}
+	return failed
+}
+
+func (r *reading) append(j *job) error {
+	if j.err != nil {
+		return fmt.Errorf("%s: %w", j.tasks[0].part.source, j.err)
+	}
+	pages := r.c.pages
+	for i, t := range j.tasks {
+		p := t.part
+		if p.old != nil {
+			if err := pages.Drop(p.old); err != nil {
+				return err
+			}
+			p.old = nil
+		}
+		if !p.begun {
+			if err := pages.Begin(p.source, p.hash, p.text); err != nil {
+				return err
+			}
+			p.begun = true
+		}
+		b := kvcache.Block{First: t.first, Offset: t.offset, Line: t.line, Last: t.last, Run: j.runs[i]}
+		if err := pages.Append(b); err != nil {
+			return err
+		}
+		r.state.Source = p.source
+		r.state.Bytes += t.end - t.offset
+		r.state.Tokens += t.n
+	}
+	if !r.c.stored {
+		if err := r.c.checkGrowth(r.state.Tokens); err != nil {
+			return err
+		}
+	}
+	if r.progress != nil {
+		r.state.Elapsed = time.Since(r.begin)
+		r.progress(r.state)
+	}
+	return nil
+}
+
+// errEmpty is what asking an empty context gives.
+var errEmpty = errors.New("engine: the context is empty: nothing has been read into it")
