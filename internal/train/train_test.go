@@ -1,0 +1,164 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// tinyRecipe writes a corpus and a recipe that trains in seconds.
+func tinyRecipe(t *testing.T, steps int) *Recipe {
+	t.Helper()
+	dir := t.TempDir()
+	r := rand.New(rand.NewPCG(1, 1))
+	words := strings.Fields("the old river ran past a quiet mill where seven brown geese slept under one broken oar and nobody asked why")
+	var b strings.Builder
+	for range 4000 {
+		n := 6 + r.IntN(12)
+		for i := range n {
+			w := words[r.IntN(len(words))]
+			if i == 0 {
+				w = strings.ToUpper(w[:1]) + w[1:]
+			} else {
+				b.WriteByte(' ')
+			}
+			b.WriteString(w)
+		}
+		b.WriteString(". ")
+		if r.IntN(4) == 0 {
+			b.WriteString("\n\n")
+		}
+	}
+	write(t, filepath.Join(dir, "book.txt"), b.String())
+	write(t, filepath.Join(dir, "main.go"), strings.Repeat("package main\n\n// Answer is a constant.\nconst Answer = 42\n\nfunc main() {\n\tprintln(Answer)\n}\n", 50))
+	path := filepath.Join(dir, "tiny.yaml")
+	write(t, path, fmt.Sprintf(`
+name: tiny
+seed: 5
+workers: 2
+precision: f32
+model: {width: 32, self_layers: 2, cross_layers: 1, heads: 2, window: 32, taps: 4, experts: 4, top_k: 2, hidden: 32, cross_heads: 2, key_dim: 16, value_dim: 16, lookahead: 8, rope_base: 1000}
+tokenizer: {size: 400}
+corpus: [%s]
+steps: %d
+batch_tokens: 512
+lengths: [{from: 0, length: 256}]
+schedule: {rate: 0.003, warmup: 5, decay: 5, final: 0.1}
+loss: {lm: 0.2, pointer: 0.4, first: 3}
+router: {balance: 0.01, z: 0.001}
+bias_rate: 0.001
+checkpoint_every: 1000
+`, dir, steps))
+	rec, err := LoadRecipe(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestResume stops a run, resumes it, and compares with one that went through:
+// the same bits.
+func TestResume(t *testing.T) {
+	r := tinyRecipe(t, 8)
+	quiet := func(string) {}
+	run := func(tr *Trainer, dir string, stopAfter int) {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		err := tr.Run(ctx, func(m *Metrics) {
+			if m.Step == stopAfter {
+				cancel()
+			}
+		}, func() error { return tr.Save(dir) })
+		if err != nil && ctx.Err() == nil {
+			t.Fatal(err)
+		}
+	}
+	whole, err := Start(r, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := slices.Clone(whole.Model.Params.Data)
+	run(whole, t.TempDir(), 0)
+	dir := t.TempDir()
+	part, err := Start(r, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(part.Model.Params.Data, first) {
+		t.Fatal("two starts from one seed differ")
+	}
+	run(part, dir, 3)
+	if part.Step != 3 {
+		t.Fatalf("stopped at step %d, want 3", part.Step)
+	}
+	rest, err := Resume(r, dir, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(rest, dir, 0)
+	if slices.Equal(whole.Model.Params.Data, first) {
+		t.Error("training changed nothing")
+	}
+	if !slices.Equal(whole.Model.Params.Data, rest.Model.Params.Data) {
+		t.Error("a resumed run differs from an uninterrupted one")
+	}
+	r.Seed++
+	if _, err := Resume(r, dir, quiet); err == nil || !strings.Contains(err.Error(), "seed") {
+		t.Errorf("resuming with another seed: %v", err)
+	}
+}
+
+// TestLearns trains briefly: the loss falls.
+func TestLearns(t *testing.T) {
+	tr, err := Start(tinyRecipe(t, 60), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*Metrics
+	if err := tr.Run(context.Background(), func(m *Metrics) { all = append(all, m) }, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	mean := func(ms []*Metrics) (s float64) {
+		for _, m := range ms {
+			s += (m.Answer + m.Pointer) / float64(len(ms))
+		}
+		return s
+	}
+	if a, b := mean(all[:10]), mean(all[50:]); b > 0.85*a {
+		t.Errorf("answer and pointer loss went from %.3f to %.3f", a, b)
+	}
+}
+
+func TestRecipeErrors(t *testing.T) {
+	good := tinyRecipe(t, 5)
+	for name, breakIt := range map[string]func(*Recipe){
+		"precision": func(r *Recipe) { r.Precision = "f64" },
+		"steps":     func(r *Recipe) { r.Steps = 0 },
+		"lengths":   func(r *Recipe) { r.Lengths = nil },
+		"corpus":    func(r *Recipe) { r.Corpus = nil },
+		"heads":     func(r *Recipe) { r.Model.Heads = 5 },
+	} {
+		r := *good
+		breakIt(&r)
+		if err := r.validate(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v does not name the field", name, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "bad.yaml")
+	write(t, path, "name: x\nstepz: 4\n")
+	if _, err := LoadRecipe(path); err == nil || !strings.Contains(err.Error(), "stepz") || !strings.Contains(err.Error(), path) {
+		t.Errorf("unknown field: %v", err)
+	}
+}
