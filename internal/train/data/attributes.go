@@ -2,14 +2,18 @@ package data
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
 // attribute is a property with its names, the usual one first, and the value
 // types that suit it.
 type attribute struct {
-	names []string
-	types []valueType
+	names    []string
+	types    []valueType
+	relation bool     // said with a verb: has frames of its own
+	say, ask []string // of a relation
 }
 
 // attributeTable has an attribute a line: names, then value types.
@@ -247,10 +251,6 @@ breed, race of it = pseudo adjnoun
 
 // parseAttributes reads attributeTable.
 func parseAttributes() []attribute {
-	types := map[string]valueType{}
-	for _, t := range valueTypes {
-		types[t.name] = t
-	}
 	var out []attribute
 	for line := range strings.Lines(attributeTable) {
 		line = strings.TrimSpace(line)
@@ -258,16 +258,58 @@ func parseAttributes() []attribute {
 			continue
 		}
 		names, kinds, ok := strings.Cut(line, " = ")
-		a := attribute{names: strings.Split(names, ", ")}
-		for _, k := range strings.Fields(kinds) {
-			t, found := types[k]
-			ok = ok && found
-			a.types = append(a.types, t)
-		}
-		if !ok || len(a.types) == 0 {
+		if !ok {
 			panic(fmt.Sprintf("data: attribute table: %q", line))
 		}
-		out = append(out, a)
+		out = append(out, attribute{names: strings.Split(names, ", "), types: typesNamed(kinds)})
 	}
 	return out
+}
+
+// typesNamed looks up value types by their names.
+func typesNamed(names string) []valueType {
+	var out []valueType
+	for _, name := range strings.Fields(names) {
+		i := slices.IndexFunc(valueTypes, func(t valueType) bool { return t.name == name })
+		if i < 0 {
+			panic(fmt.Sprintf("data: no value type %q", name))
+		}
+		out = append(out, valueTypes[i])
+	}
+	return out
+}
+
+// coinedHeads are the last words of attributes that are made up on the spot,
+// with value types. Any word may stand in front: what a "harvest number" is
+// need not be known to find it.
+var coinedHeads = func() []attribute {
+	var out []attribute
+	for line := range strings.SplitSeq(`number = integer digits7 digits4 small|code = code digits4 hex|word = word Word|name = pseudo person Word|date = date|time = time|
+colour = colour|value = integer decimal word|key = hex code password|id = uuid code integer|phrase = phrase adjnoun|figure = decimal grouped|letter = gate|
+level = small unit|count = integer small|index = integer small|rate = percent decimal|size = unit integer|place = place phrase|token = hex code word|tag = ident code|
+sum = money grouped|limit = integer unit|label = Word code ident|animal = animal|year = year|list = list|sentence = sentence|rule = sentence phrase|answer = word phrase|
+reading = unit decimal|address = ip path email|partner = person|leader = person|song = quoted phrase|stone = adjnoun word|day = day date|score = small decimal|mark = percent gate|term = word phrase`, "|") {
+		name, kinds, _ := strings.Cut(strings.TrimSpace(line), " = ")
+		out = append(out, attribute{names: []string{name}, types: typesNamed(kinds)})
+	}
+	return out
+}()
+
+// coin makes up an attribute of the split.
+func (t *tables) coin(r *rand.Rand, heldOut bool) *attribute {
+	for {
+		head := pick(r, coinedHeads)
+		name := pick(r, pick(r, [][]string{words, adjectives, techWords, animals, devices})) + " " + head.names[0]
+		if chance(r, 0.2) {
+			name = pick(r, adjectives) + " " + name
+		}
+		if reserved(name) != heldOut {
+			continue
+		}
+		a := &attribute{names: []string{name}, types: head.types}
+		if heldOut {
+			a.types = t.types
+		}
+		return a
+	}
 }

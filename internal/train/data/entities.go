@@ -150,7 +150,11 @@ func vary(r *rand.Rand, name string) string {
 		return changeDigit(r, name)
 	}
 	letters := []rune(name)
-	i := r.IntN(len(letters))
+	first := 0
+	if strings.HasPrefix(name, "the ") {
+		first = 4
+	}
+	i := between(r, first, len(letters)-1)
 	c := letters[i]
 	if c < 'a' || c > 'z' {
 		return name + pick(r, []string{"a", "s", "en", "o", "ia", "er"})

@@ -2,6 +2,7 @@ package data
 
 import (
 	"math/rand/v2"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -54,6 +55,11 @@ func (f *filled) write(r *rand.Rand, frame string, s *slots) {
 			k := r.IntN(len(cuts) - 1)
 			f.write(r, frame[cuts[k]+1:cuts[k+1]], s)
 			i = end
+		case '.':
+			// A value that ends a sentence by itself needs no second stop.
+			if n := len(f.text); n == 0 || !strings.ContainsRune(".!?", rune(f.text[n-1])) || (i > 0 && frame[i-1] != '}') {
+				f.text = append(f.text, c)
+			}
 		default:
 			f.text = append(f.text, c)
 		}

@@ -46,8 +46,16 @@ func (w *world) newTheme() theme {
 	t, r := &w.g.tables, w.r
 	var th theme
 	n := pick(r, []int{1, 1, 2, 3, 8, 30, 400})
+	coined, related := pick(r, []float64{0, 0.3, 1}), pick(r, []float64{0, 0.3, 0.3, 1})
 	for range n {
-		th.attributes = append(th.attributes, &t.attributes[r.IntN(len(t.attributes))])
+		switch {
+		case chance(r, coined):
+			th.attributes = append(th.attributes, t.coin(r, w.g.opts.HeldOut))
+		case chance(r, related):
+			th.attributes = append(th.attributes, &t.relations[r.IntN(len(t.relations))])
+		default:
+			th.attributes = append(th.attributes, &t.attributes[r.IntN(len(t.attributes))])
+		}
 	}
 	for range pick(r, []int{1, 1, 2, 4, 60}) {
 		th.kinds = append(th.kinds, pick(r, entityKinds))
@@ -106,6 +114,9 @@ func (w *world) nearby(th *theme, old fact) fact {
 		f.entity = vary(w.r, old.entity)
 	case x < 0.85:
 		f.attribute = &w.g.tables.attributes[w.r.IntN(len(w.g.tables.attributes))]
+		if chance(w.r, 0.4) {
+			f.attribute = pick(w.r, th.attributes)
+		}
 	default:
 		f.entity = w.newEntity(th)
 	}
@@ -130,6 +141,9 @@ func (w *world) newValue(a *attribute) string {
 
 // addFact puts a fact into the context.
 func (w *world) addFact(f fact, frame string) bool {
+	if f.attribute.relation && chance(w.r, 0.9) {
+		frame = pick(w.r, f.attribute.say)
+	}
 	s := slots{'A' - 'A': f.noun, 'E' - 'A': f.entity, 'V' - 'A': f.value}
 	text := expand(w.r, frame, &s)
 	v, e := text.span('V'), text.span('E')
@@ -182,10 +196,12 @@ func (w *world) askFact(f fact) {
 	switch x := r.Float64(); {
 	case alone && x < 0.08:
 		list = t.entity
-	case b.attributes[f.attribute] == 1 && x < 0.25:
+	case b.attributes[f.attribute] == 1 && x < 0.25 && !f.attribute.relation:
 		list = t.attr
 	case b.values[strings.ToLower(f.value)] == 1 && x > 0.95:
 		list, from = t.reverse, f.key
+	case f.attribute.relation && x < 0.91:
+		list = f.attribute.ask
 	}
 	// Another name of the attribute is fair where nothing else is said of the
 	// entity.
@@ -229,7 +245,11 @@ func (w *world) askAbsent(th *theme) {
 		}
 		if w.facts.keys[factKey(f.attribute, f.entity)] == 0 && w.usableEntity(f.entity) && !w.mentions(f.entity, f.attribute) {
 			s := slots{'A' - 'A': pick(r, f.attribute.names), 'E' - 'A': f.entity, 'V' - 'A': "it"}
-			w.ask(TaskAbsent, w.phrase(expandString(r, pick(r, w.g.tables.full), &s), &s))
+			list := w.g.tables.full
+			if f.attribute.relation && chance(r, 0.9) {
+				list = f.attribute.ask
+			}
+			w.ask(TaskAbsent, w.phrase(expandString(r, pick(r, list), &s), &s))
 			return
 		}
 	}

@@ -8,6 +8,9 @@ func (w *world) several(n int) {
 	for range n {
 		th := w.newTheme()
 		a := pick(r, th.attributes)
+		if a.relation {
+			a = t.coin(r, w.g.opts.HeldOut)
+		}
 		entity := w.newEntity(&th)
 		key := factKey(a, entity)
 		if w.facts.entities[strings.ToLower(entity)] > 0 || w.facts.keys[key] > 0 {

@@ -178,7 +178,7 @@ func (w *world) storySlots() (s slots, ok bool) {
 			case 'P', 'Q':
 				v = pick(r, []func(*rand.Rand) string{person, person, entityKinds[4].make, entityKinds[5].make})(r)
 			case 'O':
-				v = pick(r, []string{"the ", "a ", "the "}) + pick(r, adjectives) + " " + pick(r, words)
+				v = "the " + pick(r, adjectives) + " " + pick(r, words)
 			case 'C':
 				v = pattern(r, pick(r, []string{"@-##", "@@##", "##-@", "@###"}))
 			case 'W':

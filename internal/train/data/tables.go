@@ -3,6 +3,7 @@ package data
 // tables are the lists of one split.
 type tables struct {
 	attributes         []attribute
+	relations          []attribute
 	types              []valueType
 	forward, backward  []string
 	full, entity, attr []string
@@ -27,6 +28,11 @@ func newTables(heldOut bool) tables {
 			t.attributes = append(t.attributes, a)
 		}
 	}
+	for _, a := range parseRelations() {
+		if reserved("relation "+a.names[0]) == heldOut {
+			t.relations = append(t.relations, a)
+		}
+	}
 	for _, v := range valueTypes {
 		if v.held == heldOut {
 			t.types = append(t.types, v)
@@ -35,6 +41,9 @@ func newTables(heldOut bool) tables {
 	if heldOut {
 		for i := range t.attributes {
 			t.attributes[i].types = t.types
+		}
+		for i := range t.relations {
+			t.relations[i].types = t.types
 		}
 	}
 	side := func(list []string) []string {

@@ -237,7 +237,7 @@ func clock(r *rand.Rand) string {
 	h, m := r.IntN(24), r.IntN(60)
 	switch r.IntN(5) {
 	case 0:
-		return fmt.Sprintf("%d:%02d %s", h%12+1, m, pick(r, []string{"am", "pm", "a.m.", "p.m."}))
+		return fmt.Sprintf("%d:%02d %s", h%12+1, m, pick(r, []string{"am", "pm", "AM", "PM", "o'clock"}))
 	case 1:
 		return fmt.Sprintf("%02d:%02d:%02d", h, m, r.IntN(60))
 	case 2:
