@@ -62,7 +62,7 @@ func DefaultOptions() Options {
 		},
 		MinDensity: 0.02, MaxDensity: 0.6,
 		NearDuplicate: 0.35, Collide: 0.25, LookAlike: 0.4,
-		AbsentShare: 0.15, ManySegments: 0.25, CodeShare: 0.35,
+		AbsentShare: 0.13, ManySegments: 0.25, CodeShare: 0.35,
 		LMRows: 48, MaxQuestions: 64,
 	}
 }

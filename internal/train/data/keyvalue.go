@@ -184,6 +184,9 @@ func (w *world) keyValues(n int) {
 		w.askFact(w.facts.list[first+order[0]])
 		order = order[1:]
 	}
+	for _, i := range order {
+		w.spare = append(w.spare, w.facts.list[first+i])
+	}
 }
 
 // askFact asks for a fact's value, or now and then for its entity.

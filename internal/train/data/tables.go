@@ -13,6 +13,8 @@ type tables struct {
 	cell               []string
 	setting            []string
 	sectionSetting     []string
+	where, constant    []string // of names in code
+	comment            []string
 	whoSaid, whenSaid  []string
 	saidAt, saidAfter  []string
 }
@@ -65,6 +67,7 @@ func newTables(heldOut bool) tables {
 	t.several, t.quote = side(severalQuestions), side(quoteQuestions)
 	t.cell = side(cellQuestions)
 	t.setting, t.sectionSetting = side(settingQuestions), side(sectionQuestions)
+	t.where, t.constant, t.comment = side(askWhere.frames), side(askConst.frames), side(askComment.frames)
 	t.whoSaid, t.whenSaid, t.saidAt, t.saidAfter = side(whoSaid), side(whenSaid), side(saidAt), side(saidAfter)
 	return t
 }

@@ -15,6 +15,7 @@ type world struct {
 	blocks    []block
 	asks      []ask
 	facts     factBook
+	spare     []fact          // not asked for yet
 	asked     map[string]bool // questions in lower case
 	names     map[string]bool // keys that blocks other than facts have taken
 	codeNames [][]string      // names of generated functions, types and constants
@@ -119,12 +120,21 @@ func (w *world) plan() {
 	}
 	w.sprinkle()
 	w.fill()
+	if share[TaskCode] > 0 {
+		w.sources(max(1, share[TaskCode]/2))
+	}
 	if n := share[TaskQuotation]; n > 0 {
 		w.quote(n)
 	}
-	// A task may have fallen short for want of room.
+	// Where a task fell short for want of room, there may be facts left, and
+	// there is always something to quote.
+	for _, f := range w.spare {
+		if len(w.asks) < w.want {
+			w.askFact(f)
+		}
+	}
 	if short := w.want - len(w.asks); short > 0 {
-		w.quote(short)
+		w.quote(min(short, 1+w.want/6))
 	}
 	for len(w.asks) == 0 { // a context too short for anything
 		th := w.newTheme()
