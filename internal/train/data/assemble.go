@@ -212,9 +212,48 @@ func (w *world) modelRows(ex *Example) {
 		at = append(at, between(w.r, s.Start+8, s.End-2))
 	}
 	slices.Sort(at)
-	for _, p := range slices.Compact(at) {
+	at = slices.Compact(at)
+	earlier := repeats(ex, at)
+	for i, p := range at {
 		ex.Rows = append(ex.Rows, Row{
-			Token: int32(p), Target: ex.Tokens[p+1], Source: SourceNone, Prev: -1, Group: -1,
+			Token: int32(p), Target: ex.Tokens[p+1], Source: earlier[i], Prev: -1, Group: -1,
 		})
 	}
+}
+
+// Repeated text supervises the pointer weakly: where the last gramSize tokens
+// have occurred before, at least repeatGap tokens back, and went on the same
+// way, the pointer should be on how they went on.
+const (
+	gramSize  = 4
+	repeatGap = 100
+)
+
+// repeats returns for each position the latest earlier continuation of its
+// n-gram, SourceNone where there is none. The positions are sorted.
+func repeats(ex *Example, at []int) []int32 {
+	out := make([]int32, len(at))
+	wanted := make(map[[gramSize]int32][]int, len(at))
+	for i, p := range at {
+		out[i] = SourceNone
+		gram := [gramSize]int32(ex.Tokens[p-gramSize+1 : p+1])
+		wanted[gram] = append(wanted[gram], i)
+	}
+	var filter [256]bool // by last token: most positions need no look-up
+	for _, p := range at {
+		filter[byte(ex.Tokens[p])] = true
+	}
+	for _, s := range ex.Segments {
+		for p := s.Start + gramSize - 1; p+1 < s.End; p++ {
+			if !filter[byte(ex.Tokens[p])] {
+				continue
+			}
+			for _, i := range wanted[[gramSize]int32(ex.Tokens[p-gramSize+1:p+1])] {
+				if at[i]-p > repeatGap && ex.Tokens[p+1] == ex.Tokens[at[i]+1] {
+					out[i] = int32(p + 1)
+				}
+			}
+		}
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package data
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,6 +14,7 @@ type setting struct {
 	key     string   // as written
 	value   string
 	at      span
+	shared  bool // the key is in other sections too
 }
 
 // dialect writes settings in one notation.
@@ -125,13 +127,28 @@ func (w *world) newSettings(d *dialect) []setting {
 		words := w.newKey(out)
 		key := joinKey(d.style, words)
 		folded := strings.Join(words, " ")
-		if w.names[folded] || reserved(folded) != w.g.opts.HeldOut {
+		shared := false
+		if i := w.r.IntN(len(out) + 1); section != "" && i < len(out) && chance(r, 0.2) && !inSection(out, section, out[i].words) {
+			// The same key in another section: the question must name it.
+			words, shared = out[i].words, true
+			key, folded = out[i].key, strings.Join(words, " ")
+			for j := range out {
+				if slices.Equal(out[j].words, words) {
+					out[j].shared = true
+				}
+			}
+		}
+		if (w.names[folded] && !shared) || reserved(folded) != w.g.opts.HeldOut {
 			continue
 		}
 		w.names[folded] = true
-		out = append(out, setting{section: section, words: words, key: key, value: w.settingValue(d, words)})
+		out = append(out, setting{section: section, words: words, key: key, value: w.settingValue(d, words), shared: shared})
 	}
 	return out
+}
+
+func inSection(list []setting, section string, words []string) bool {
+	return slices.ContainsFunc(list, func(e setting) bool { return e.section == section && slices.Equal(e.words, words) })
 }
 
 func (w *world) newKey(others []setting) []string {
@@ -247,7 +264,7 @@ func (w *world) askSetting(entries []setting, block int) {
 		s['K'-'A'] = strings.Join(words, " ")
 	}
 	list := t.setting
-	if e.section != "" && !absent && chance(r, 0.3) {
+	if e.section != "" && !absent && (e.shared || chance(r, 0.3)) {
 		list = t.sectionSetting
 	}
 	q := w.phrase(expandString(r, pick(r, list), &s), &s)

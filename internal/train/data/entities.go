@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // entityKind makes the names that questions ask about.
@@ -182,6 +183,16 @@ func changeDigit(r *rand.Rand, s string) string {
 			return string(b)
 		}
 	}
+}
+
+// namesFamous tells whether any word of a text is a big city.
+func namesFamous(text string) bool {
+	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return !unicode.IsLetter(c) }) {
+		if unicode.IsUpper(rune(word[0])) && famousCities[strings.ToLower(word)] {
+			return true
+		}
+	}
+	return false
 }
 
 // famous tells the big cities, which evaluation uses as keys, from all else.

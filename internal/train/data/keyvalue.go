@@ -133,8 +133,11 @@ func (w *world) newValue(a *attribute) string {
 		}
 		return mutate(r, v)
 	}
-	if chance(r, 0.3) {
+	switch x := r.Float64(); {
+	case x < 0.3:
 		return pick(r, w.g.tables.types).make(r)
+	case x < 0.34 && !w.g.opts.HeldOut:
+		return w.sentence()
 	}
 	return pick(r, a.types).make(r)
 }

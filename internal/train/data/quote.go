@@ -109,6 +109,31 @@ func (w *world) quoteAbsent() bool {
 	return w.ask(TaskAbsent, w.quoteQuestion(flat, pick(w.r, w.g.tables.quote)))
 }
 
+// sentence draws a sentence of the corpus's prose on one line, or makes one up
+// where that has none of a good length.
+func (w *world) sentence() string {
+	if w.g.corpus.size(Prose) == 0 {
+		return remark(w.r)
+	}
+	s := segment{kind: Prose, filler: w.draw(Prose, 120)}
+	for i := 1; i < len(s.filler)-8; i++ {
+		if !w.starts(s.filler, i, false) {
+			continue
+		}
+		for end := i + 3; end < min(len(s.filler), i+50); end++ {
+			if !w.endsAt(s.filler, end, false) {
+				continue
+			}
+			text := string(bytes.TrimSpace(oneSpace(w.g.tok.Decode(nil, s.filler[i:end+1]))))
+			if len(text) >= 15 && len(text) <= 180 && !strings.ContainsAny(text, "\"“”_[]|") && !namesFamous(text) {
+				return text
+			}
+			break
+		}
+	}
+	return remark(w.r)
+}
+
 // passage picks a sentence (in code mostly a line) of a segment at random and
 // splits it after its first words.
 func (w *world) passage(s *segment) (p passage, ok bool) {

@@ -85,8 +85,8 @@ func codeValue(r *rand.Rand) string {
 
 func comment(r *rand.Rand) string {
 	return pick(r, []string{
-		pick(r, verbs) + "s the " + pick(r, techWords) + " " + pick(r, prepositions) + " the " + pick(r, techWords) + pick(r, []string{"", "."}),
-		"the " + pick(r, adjectives) + " " + pick(r, techWords) + " of a " + pick(r, techWords),
+		pick(r, []string{"returns", "holds", "checks", "moves", "counts", "merges", "skips", "resets"}) + " the " + pick(r, techWords) + " " + pick(r, prepositions) + " the " + pick(r, techWords) + pick(r, []string{"", "."}),
+		"the " + pick(r, adjectives) + " " + pick(r, techWords) + " of " + article(pick(r, techWords)),
 		"reports whether the " + pick(r, techWords) + " is " + pick(r, adjectives),
 		"must not " + pick(r, verbs) + " the " + pick(r, techWords) + " twice",
 		"counts " + pick(r, techWords) + "s per " + pick(r, techWords),

@@ -203,14 +203,22 @@ func (w *world) storySlots() (s slots, ok bool) {
 	set('N', integer(r, between(r, 1, 3)))
 	set('M', value("money"))
 	set('U', integer(r, between(r, 2, 3))+pick(r, []string{" °C", " degrees", " K", "°"}))
-	set('S', pick(r, []string{shortSentence(r), remark(r)}))
-	set('R', pick(r, []string{shortSentence(r), remark(r)}))
+	set('S', w.speech())
+	set('R', w.speech())
 	set('F', value("colour"))
 	set('K', "a "+pick(r, trades))
 	set('Y', value("year"))
 	set('Z', value("year"))
 	set('B', pick(r, prepositions[2:])+" the "+pick(r, adjectives)+" "+pick(r, words))
 	return s, true
+}
+
+// speech is what somebody might say, half the time in the corpus's words.
+func (w *world) speech() string {
+	if chance(w.r, 0.45) {
+		return w.sentence()
+	}
+	return pick(w.r, []func(*rand.Rand) string{shortSentence, remark, remark, report})(w.r)
 }
 
 func remark(r *rand.Rand) string {
@@ -324,7 +332,10 @@ func (w *world) transcript(n int) int {
 	said := map[string]bool{}
 	for range between(r, 3, 9) {
 		var l line
-		speech := pick(r, []func(*rand.Rand) string{shortSentence, remark, remark, report})(r)
+		speech := w.speech()
+		for chance(r, 0.25) && len(speech) < 200 {
+			speech += " " + w.speech()
+		}
 		if w.names[speech] || said[speech] {
 			continue
 		}

@@ -10,6 +10,7 @@ type tables struct {
 	reverse            []string
 	before, after      []string
 	several, quote     []string
+	together           []string
 	cell               []string
 	setting            []string
 	sectionSetting     []string
@@ -64,6 +65,7 @@ func newTables(heldOut bool) tables {
 	t.full, t.entity, t.attr = side(fullQuestions), side(entityQuestions), side(attributeQuestions)
 	t.reverse = side(reverseQuestions)
 	t.before, t.after = side(preambles), side(postambles)
+	t.together = side(togetherQuestions)
 	t.several, t.quote = side(severalQuestions), side(quoteQuestions)
 	t.cell = side(cellQuestions)
 	t.setting, t.sectionSetting = side(settingQuestions), side(sectionQuestions)

@@ -123,7 +123,7 @@ var valueTypes = []valueType{
 		return pick(r, []string{"", "", "", "pale ", "dark ", "light ", "deep "}) + pick(r, colours)
 	}},
 	{name: "animal", make: func(r *rand.Rand) string {
-		return pick(r, []string{"", "", "a ", "a " + pick(r, adjectives) + " "}) + pick(r, animals)
+		return pick(r, []string{"", "", "the ", article(pick(r, adjectives)) + " "}) + pick(r, animals)
 	}},
 	{name: "unit", make: func(r *rand.Rand) string {
 		return pick(r, []string{integer(r, between(r, 1, 4)), integer(r, between(r, 1, 3)) + "." + runOf(r, digits, 1)}) + pick(r, []string{"", " ", " "}) + pick(r, []string{"kg", "mg", "km", "mm", "cm", "m", "ml", "kWh", "°C", "°F", "Hz", "kHz", "GB", "MB", "ms", "hPa", "litres", "metres", "miles", "tons", "degrees", "volts", "knots"})
@@ -273,7 +273,7 @@ func shortSentence(r *rand.Rand) string {
 	case 1:
 		return "The " + pick(r, words) + " is " + pick(r, adjectives) + "."
 	case 2:
-		return "Never " + pick(r, verbs) + " a " + pick(r, adjectives) + " " + pick(r, words) + "."
+		return "Never " + pick(r, verbs) + " " + article(pick(r, adjectives)) + " " + pick(r, words) + "."
 	case 3:
 		return capitalise(pick(r, firstNames)) + " must " + pick(r, verbs) + " the " + pick(r, words) + " " + pick(r, []string{"tomorrow", "at once", "in secret", "by noon", "again", "alone"}) + "."
 	case 4:
@@ -281,6 +281,14 @@ func shortSentence(r *rand.Rand) string {
 	default:
 		return "We " + pick(r, verbs) + " what the " + pick(r, words) + " forgets."
 	}
+}
+
+// article puts "a" or "an" before a word.
+func article(word string) string {
+	if strings.IndexByte("aeiou", word[0]) >= 0 {
+		return "an " + word
+	}
+	return "a " + word
 }
 
 func path(r *rand.Rand) string {
