@@ -1,0 +1,205 @@
+package gguf
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/handscroll/handscroll/internal/tensor"
+)
+
+func sample(t testing.TB) []byte {
+	t.Helper()
+	w := NewWriter()
+	w.Set("general.architecture", "test")
+	w.Set("a.u32", uint32(7))
+	w.Set("a.u64", uint64(1)<<40)
+	w.Set("a.i32", int32(-3))
+	w.Set("a.f32", float32(1.5))
+	w.Set("a.bool", true)
+	w.Set("a.strings", []string{"x", "", "long string"})
+	w.Set("a.ints", []int32{1, -2, 3})
+	w.Set("a.uints", []uint32{1, 2})
+	w.Set("a.floats", []float32{0.5, -0.5})
+	w.Add("m", tensor.F32, []int{2, 3}, tensor.F32Bytes([]float32{1, 2, 3, 4, 5, 6}))
+	w.Add("v", tensor.BF16, []int{5}, tensor.BF16Bytes([]float32{1, 2, 3, 4, 5}))
+	var b bytes.Buffer
+	if _, err := w.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.gguf")
+	if err := os.WriteFile(path, sample(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for key, want := range map[string]any{
+		"general.architecture": "test", "a.u32": uint32(7), "a.u64": uint64(1) << 40, "a.i32": int32(-3),
+		"a.f32": float32(1.5), "a.bool": true, "a.strings": []string{"x", "", "long string"},
+		"a.ints": []int32{1, -2, 3}, "a.uints": []uint32{1, 2}, "a.floats": []float32{0.5, -0.5},
+	} {
+		if got := f.Meta.Value(key); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %v, want %v", key, got, want)
+		}
+	}
+	m, err := f.Tensor("m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float32, 6)
+	tensor.F32FromBytes(x, m.Data)
+	if !reflect.DeepEqual(m.Shape, []int{2, 3}) || x[5] != 6 {
+		t.Errorf("tensor m has shape %v and ends in %g", m.Shape, x[5])
+	}
+	if v, err := f.Tensor("v"); err != nil || len(v.Data) != 10 {
+		t.Errorf("tensor v: %v", err)
+	}
+	if _, err := f.Tensor("nope"); err == nil || !strings.Contains(err.Error(), "nope") {
+		t.Errorf("missing tensor: %v", err)
+	}
+	if _, err := f.Meta.Uint32("a.i32"); err == nil {
+		t.Error("−3 was read as a Uint32")
+	}
+	if _, err := f.Meta.String("a.u32"); err == nil || !strings.Contains(err.Error(), "a.u32") {
+		t.Errorf("number as string: %v", err)
+	}
+}
+
+// TestTruncated cuts the file everywhere: always an error with an offset in
+// what is left.
+func TestTruncated(t *testing.T) {
+	whole := sample(t)
+	// The last tensor ends 10 bytes into its padded 32.
+	for n := range len(whole) - 22 {
+		_, err := Parse(whole[:n:n], "cut.gguf")
+		var fe *FormatError
+		if !errors.As(err, &fe) {
+			t.Fatalf("cut to %d bytes: error %v", n, err)
+		}
+		if fe.Offset > int64(n) || !strings.Contains(err.Error(), "cut.gguf") {
+			t.Fatalf("cut to %d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestBroken(t *testing.T) {
+	whole := sample(t)
+	le := binary.LittleEndian
+	at := func(needle string) int {
+		i := bytes.Index(whole, []byte(needle))
+		if i < 0 {
+			t.Fatalf("no %q in the sample", needle)
+		}
+		return i
+	}
+	// A tensor's header: name length, name, dimensions, shape, type, offset.
+	m := at("m\x02\x00\x00\x00\x03") + 1
+	v := at("v\x01\x00\x00\x00\x05") + 1
+	for name, c := range map[string]struct {
+		change func(b []byte)
+		says   string
+	}{
+		"magic":          {func(b []byte) { copy(b, "XXXX") }, "XXXX"},
+		"version 1":      {func(b []byte) { b[4] = 1 }, "version is 1"},
+		"big-endian":     {func(b []byte) { copy(b[4:], []byte{0, 0, 0, 3}) }, "version"},
+		"tensor count":   {func(b []byte) { le.PutUint64(b[8:], 1<<60) }, "tensor count"},
+		"metadata count": {func(b []byte) { le.PutUint64(b[16:], 1<<62) }, "metadata count"},
+		"string length":  {func(b []byte) { le.PutUint64(b[24:], 1<<63) }, "metadata key"},
+		"array length":   {func(b []byte) { le.PutUint64(b[at("a.strings")+9+8:], 1<<40) }, "a.strings"},
+		"value type":     {func(b []byte) { b[at("a.u32")+5] = 77 }, "77"},
+		"boolean":        {func(b []byte) { b[at("a.bool")+6+4] = 2 }, "boolean"},
+		"same key":       {func(b []byte) { copy(b[at("a.u64"):], "a.u32") }, "twice"},
+		"same tensor":    {func(b []byte) { b[v-1] = 'm' }, "twice"},
+		"dimensions":     {func(b []byte) { b[m] = 200 }, "dimensions"},
+		"zero dimension": {func(b []byte) { le.PutUint64(b[m+4:], 0) }, "dimension"},
+		"overflow":       {func(b []byte) { le.PutUint64(b[m+4:], 1<<62); le.PutUint64(b[m+12:], 1<<62) }, "dimension"},
+		"tensor type":    {func(b []byte) { b[m+20] = 5 }, "unknown type"},
+		"block":          {func(b []byte) { b[m+20] = byte(tensor.Q8_0) }, "whole blocks"},
+		"alignment":      {func(b []byte) { b[v+4+8+4] = 3 }, "multiple of"},
+		"data offset":    {func(b []byte) { le.PutUint64(b[v+4+8+4:], 1<<40) }, "complete"},
+		"offset wraps":   {func(b []byte) { le.PutUint64(b[v+4+8+4:], ^uint64(31)) }, "complete"},
+	} {
+		b := bytes.Clone(whole)
+		c.change(b)
+		_, err := Parse(b, "broken.gguf")
+		var fe *FormatError
+		if !errors.As(err, &fe) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: error %v does not say %q", name, err, c.says)
+		}
+	}
+	for name, path := range map[string]string{"missing": "nope.gguf", "folder": t.TempDir()} {
+		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWriterErrors(t *testing.T) {
+	w := NewWriter()
+	w.Set("k", uint32(1))
+	w.Set("k", uint32(2))
+	w.Set("bad", struct{}{})
+	w.Add("t", tensor.F32, []int{3}, make([]byte, 8))
+	path := filepath.Join(t.TempDir(), "w.gguf")
+	err := w.WriteFile(path)
+	for _, s := range []string{"twice", "struct", "8 bytes"} {
+		if err == nil || !strings.Contains(err.Error(), s) {
+			t.Errorf("error %v does not mention %q", err, s)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) != 0 {
+		t.Errorf("a failed write left %v", left)
+	}
+}
+
+// TestGoldens opens every golden model and checks a row count.
+func TestGoldens(t *testing.T) {
+	files, _ := filepath.Glob("../../../shared/goldens/*/*.gguf")
+	if len(files) == 0 {
+		t.Skip("the golden models are not beside this checkout")
+	}
+	for _, path := range files {
+		f, err := Open(path)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		if arch, err := f.Meta.String("general.architecture"); err != nil || arch == "" {
+			t.Errorf("%s: architecture: %v", path, err)
+		}
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(sample(f))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g, err := Parse(b, "fuzz")
+		if err != nil {
+			var fe *FormatError
+			if !errors.As(err, &fe) {
+				t.Fatalf("error without an offset: %v", err)
+			}
+			return
+		}
+		for _, x := range g.Tensors {
+			if _, err := g.Tensor(x.Name); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}

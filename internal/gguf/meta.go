@@ -1,0 +1,118 @@
+package gguf
+
+import (
+	"fmt"
+	"math"
+)
+
+// Meta is a file's metadata. Getters accept every numeric type that holds the
+// value exactly.
+type Meta struct {
+	file   string
+	values map[string]any
+}
+
+// Has says whether key is there.
+func (m Meta) Has(key string) bool { _, ok := m.values[key]; return ok }
+
+// Value returns the raw value of key, or nil.
+func (m Meta) Value(key string) any { return m.values[key] }
+
+// Len is the number of keys.
+func (m Meta) Len() int { return len(m.values) }
+
+func (m Meta) mismatch(key, want string) error {
+	if v, ok := m.values[key]; ok {
+		return fmt.Errorf("gguf: %s: metadata %q is %T, want %s", m.file, key, v, want)
+	}
+	return fmt.Errorf("gguf: %s: no metadata %q", m.file, key)
+}
+
+func get[T any](m Meta, key, want string) (T, error) {
+	v, ok := m.values[key].(T)
+	if !ok {
+		return v, m.mismatch(key, want)
+	}
+	return v, nil
+}
+
+// String returns a string.
+func (m Meta) String(key string) (string, error) { return get[string](m, key, "a string") }
+
+// Bool returns a boolean.
+func (m Meta) Bool(key string) (bool, error) { return get[bool](m, key, "a boolean") }
+
+// Strings returns an array of strings.
+func (m Meta) Strings(key string) ([]string, error) {
+	return get[[]string](m, key, "an array of strings")
+}
+
+// Float32s returns an array of float32.
+func (m Meta) Float32s(key string) ([]float32, error) {
+	return get[[]float32](m, key, "an array of float32")
+}
+
+// Uint64 returns a non-negative integer.
+func (m Meta) Uint64(key string) (uint64, error) {
+	n := int64(-1)
+	switch v := m.values[key].(type) {
+	case uint64:
+		return v, nil
+	case uint8:
+		n = int64(v)
+	case uint16:
+		n = int64(v)
+	case uint32:
+		n = int64(v)
+	case int8:
+		n = int64(v)
+	case int16:
+		n = int64(v)
+	case int32:
+		n = int64(v)
+	case int64:
+		n = v
+	}
+	if n < 0 {
+		return 0, m.mismatch(key, "a non-negative integer")
+	}
+	return uint64(n), nil
+}
+
+// Uint32 returns a non-negative integer below 2³².
+func (m Meta) Uint32(key string) (uint32, error) {
+	v, err := m.Uint64(key)
+	if err == nil && v > math.MaxUint32 {
+		err = fmt.Errorf("gguf: %s: metadata %q is %d, want less than 2³²", m.file, key, v)
+	}
+	return uint32(v), err
+}
+
+// Float32 returns a float32 or float64 as float32.
+func (m Meta) Float32(key string) (float32, error) {
+	switch v := m.values[key].(type) {
+	case float32:
+		return v, nil
+	case float64:
+		return float32(v), nil
+	}
+	return 0, m.mismatch(key, "a float")
+}
+
+// Ints returns an array of 32-bit integers, signed or not.
+func (m Meta) Ints(key string) ([]int, error) {
+	var out []int
+	switch v := m.values[key].(type) {
+	case []int32:
+		for _, x := range v {
+			out = append(out, int(x))
+		}
+	case []uint32:
+		for _, x := range v {
+			out = append(out, int(x))
+		}
+	default:
+		return nil, m.mismatch(key, "an array of 32-bit integers")
+	}
+	return out, nil
+}

@@ -1,0 +1,189 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+
+	"github.com/handscroll/handscroll/internal/gguf"
+	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/tensor"
+	"github.com/handscroll/handscroll/internal/tokenizer"
+)
+
+// Architecture is the native model's name in GGUF metadata; its keys begin
+// with it.
+const Architecture = "handscroll"
+
+const (
+	keyAbsentBias = Architecture + ".absent_bias"
+	keyRopeBase   = Architecture + ".rope.freq_base"
+)
+
+// fields ties each hyper-parameter to its metadata key.
+func (c *Config) fields() []struct {
+	key string
+	v   *int
+} {
+	const a = Architecture + "."
+	return []struct {
+		key string
+		v   *int
+	}{
+		{a + "vocab_size", &c.Vocab}, {a + "embedding_length", &c.Width},
+		{a + "block_count", &c.SelfLayers}, {a + "cross_block_count", &c.CrossLayers},
+		{a + "attention.head_count", &c.Heads}, {a + "attention.sliding_window", &c.Window},
+		{a + "conv.taps", &c.Taps}, {a + "expert_count", &c.Experts},
+		{a + "expert_used_count", &c.TopK}, {a + "expert_feed_forward_length", &c.Hidden},
+		{a + "cross.head_count", &c.CrossHeads}, {a + "attention.key_length", &c.KeyDim},
+		{a + "attention.value_length", &c.ValueDim}, {a + "key_lookahead", &c.Lookahead},
+	}
+}
+
+// Writer lays the model out as GGUF, matrices as dtype (F32 or BF16), vectors
+// as F32.
+func (m *Native) Writer(dtype tensor.DType) *gguf.Writer {
+	w := gguf.NewWriter()
+	w.Set("general.architecture", Architecture)
+	w.Set("general.name", "Handscroll")
+	for _, f := range m.Config.fields() {
+		w.Set(f.key, uint32(*f.v))
+	}
+	w.Set(keyRopeBase, float32(m.Config.RopeBase))
+	w.Set(keyAbsentBias, m.AbsentBias)
+	v := m.Tokens.Vocab()
+	pieces, merges := v.Strings()
+	w.Set("tokenizer.ggml.model", "gpt2")
+	w.Set("tokenizer.ggml.pre", Architecture)
+	w.Set("tokenizer.ggml.tokens", pieces)
+	w.Set("tokenizer.ggml.merges", merges)
+	w.Set("tokenizer.ggml.special_count", uint32(v.Special))
+	for _, p := range m.Params.List {
+		data := p.Of(m.Params.Data)
+		if dtype == tensor.BF16 && len(p.Shape) > 1 {
+			w.Add(p.Name, tensor.BF16, p.Shape, tensor.BF16Bytes(data))
+		} else {
+			w.Add(p.Name, tensor.F32, p.Shape, tensor.F32Bytes(data))
+		}
+	}
+	return w
+}
+
+// LoadTokenizer reads the vocabulary of a native model.
+func LoadTokenizer(f *gguf.File) (*tokenizer.BPE, error) {
+	pieces, err := f.Meta.Strings("tokenizer.ggml.tokens")
+	if err != nil {
+		return nil, err
+	}
+	merges, err := f.Meta.Strings("tokenizer.ggml.merges")
+	if err != nil {
+		return nil, err
+	}
+	special, err := f.Meta.Uint32("tokenizer.ggml.special_count")
+	if err != nil {
+		return nil, err
+	}
+	v, err := tokenizer.FromStrings(pieces, merges, int(special))
+	if err != nil {
+		return nil, err
+	}
+	return tokenizer.NewBPE(v)
+}
+
+// LoadNative reads a native model for reading and answering.
+func LoadNative(f *gguf.File) (*Native, error) {
+	m, err := load(f, nn.BF16, RouterLoss{})
+	if err != nil {
+		return nil, err
+	}
+	m.Refresh(false, 0, 1)
+	return m, nil
+}
+
+// LoadForTraining reads a native model to train it further.
+func LoadForTraining(f *gguf.File, prec nn.Precision, loss RouterLoss) (*Native, error) {
+	return load(f, prec, loss)
+}
+
+func load(f *gguf.File, prec nn.Precision, loss RouterLoss) (*Native, error) {
+	arch, err := f.Meta.String("general.architecture")
+	if err != nil {
+		return nil, err
+	}
+	if arch != Architecture {
+		return nil, fmt.Errorf("model: architecture is %q, want %q", arch, Architecture)
+	}
+	c := Config{Precision: prec}
+	for _, x := range c.fields() {
+		v, err := f.Meta.Uint32(x.key)
+		if err != nil {
+			return nil, err
+		}
+		*x.v = int(v)
+	}
+	base, err := f.Meta.Float32(keyRopeBase)
+	if err != nil {
+		return nil, err
+	}
+	c.RopeBase = float64(base)
+	tok, err := LoadTokenizer(f)
+	if err != nil {
+		return nil, err
+	}
+	m, err := New(c, tok, loss)
+	if err != nil {
+		return nil, err
+	}
+	if m.AbsentBias, err = f.Meta.Float32(keyAbsentBias); err != nil {
+		return nil, err
+	}
+	for _, p := range m.Params.List {
+		t, err := f.Tensor(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(t.Shape, p.Shape) {
+			return nil, fmt.Errorf("model: tensor %q has shape %v, want %v", p.Name, t.Shape, p.Shape)
+		}
+		if err := LoadTensor(f, p.Name, p.Of(m.Params.Data)); err != nil {
+			return nil, err
+		}
+	}
+	m.Fingerprint = fingerprint(f)
+	return m, nil
+}
+
+// LoadTensor decodes the named tensor into dst, which has its size.
+func LoadTensor(f *gguf.File, name string, dst []float32) error {
+	t, err := f.Tensor(name)
+	if err != nil {
+		return err
+	}
+	n := 1
+	for _, s := range t.Shape {
+		n *= s
+	}
+	if n != len(dst) {
+		return fmt.Errorf("model: tensor %q has %d elements, want %d", name, n, len(dst))
+	}
+	switch t.Type {
+	case tensor.F32:
+		tensor.F32FromBytes(dst, t.Data)
+	case tensor.BF16:
+		tensor.BF16FromBytes(dst, t.Data)
+	default:
+		return fmt.Errorf("model: tensor %q is %v, want F32 or BF16", name, t.Type)
+	}
+	return nil
+}
+
+// fingerprint identifies a model: what stored contexts are bound to.
+func fingerprint(f *gguf.File) string {
+	h := sha256.New()
+	for _, t := range f.Tensors {
+		fmt.Fprintf(h, "%s %v %v\n", t.Name, t.Shape, t.Type)
+		h.Write(t.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
