@@ -13,11 +13,11 @@ type MemoryError struct {
 
 func (e *MemoryError) Error() string {
 	return fmt.Sprintf("engine: a context of about %d tokens needs %s of memory; %s may be used",
-		e.Tokens, FormatBytes(e.Bytes), FormatBytes(e.Max))
+		e.Tokens, formatBytes(e.Bytes), formatBytes(e.Max))
 }
 
-// FormatBytes writes a size with three digits.
-func FormatBytes(n int64) string {
+// formatBytes writes a size with three digits.
+func formatBytes(n int64) string {
 	const units = "kMGTPE"
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)

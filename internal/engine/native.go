@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 
 	"github.com/handscroll/handscroll/internal/gguf"
@@ -35,7 +33,7 @@ func OpenModel(path string) (*Model, error) {
 
 // ParseModel reads a model from the bytes of a GGUF file called name.
 func ParseModel(data []byte, name string) (*Model, error) {
-	f, err := gguf.Parse(bytes.Clone(data), name)
+	f, err := gguf.Parse(data, name)
 	if err != nil {
 		return nil, err
 	}

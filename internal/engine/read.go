@@ -192,11 +192,13 @@ func (r *reading) produce(ctx context.Context) {
 	send := func() bool {
 		select {
 		case <-ctx.Done():
-			r.err = ctx.Err()
-			return false
 		case <-r.stop:
 			return false
 		case r.slots <- struct{}{}:
+		}
+		// Also when there was a slot: select picks either.
+		if r.err = ctx.Err(); r.err != nil {
+			return false
 		}
 		j.seq = seq
 		seq++

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/handscroll/handscroll"
+)
+
+type askFlags struct {
+	model     modelFlags
+	files     []string
+	context   string
+	json      bool
+	memory    size
+	maxTokens int
+	seed      int64
+}
+
+func newAskCmd() *cobra.Command {
+	var f askFlags
+	cmd := &cobra.Command{
+		Use:   "ask {-f PATH... | -c NAME} QUESTION",
+		Short: "Answer a question from files or from a stored context",
+		Long: `Answer a question from files or from a stored context.
+
+The answer comes with its evidence: the file, the line and the passage. PATH is a
+file, a directory, a quoted glob ('src/**/*.go') or - for standard input; .gz,
+.tar.gz and .tgz are opened. Binary files are skipped. With -f and -c together
+the files are read after the stored context, for this question only.
+
+The exit code is 0 if an answer was found, 3 if it is not in the context, 1 on an
+error, 2 on a wrong command line, 130 after Ctrl-C.`,
+		Example: `  handscroll ask -f src "What is the default port?"
+  handscroll ask -f book.txt.gz -f notes "Who opens the gate?"
+  handscroll ask -c library --json "Who opens the gate?"`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError{errors.New("ask: no question")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			// A shell that expands -f *.go leaves all but the first file here.
+			f.files = append(f.files, args[:len(args)-1]...)
+			return f.run(cmd, args[len(args)-1])
+		},
+	}
+	f.model.add(cmd)
+	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file, directory, glob or - to read (repeatable)")
+	cmd.Flags().StringVarP(&f.context, "context", "c", "", "stored context to ask")
+	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
+	cmd.Flags().Var(&f.memory, "memory", "memory that the context may take, such as 2GB (default: what is free)")
+	cmd.Flags().IntVar(&f.maxTokens, "max-tokens", 512, "longest answer, in tokens")
+	cmd.Flags().Int64Var(&f.seed, "seed", 0, "seed, echoed in the output; answers are greedy and do not depend on it")
+	return cmd
+}
+
+func (f *askFlags) run(cmd *cobra.Command, question string) error {
+	switch {
+	case strings.TrimSpace(question) == "":
+		return usageError{errors.New("ask: the question is empty")}
+	case len(f.files) == 0 && f.context == "":
+		return usageError{errors.New("ask: name what to ask with -f PATH or -c NAME")}
+	case f.maxTokens < 1:
+		return usageError{fmt.Errorf("ask: --max-tokens %d", f.maxTokens)}
+	}
+	var parts []handscroll.Part
+	if len(f.files) > 0 {
+		// Before the model: a mistyped name should be told at once.
+		var err error
+		if parts, err = openFiles(cmd, f.files, int64(f.memory)); err != nil {
+			return err
+		}
+	}
+	model, err := f.model.open()
+	if err != nil {
+		return err
+	}
+	opts := handscroll.ContextOptions{Threads: f.model.threads, MaxMemory: int64(f.memory), MaxAnswer: f.maxTokens}
+	c := model.NewContext(opts)
+	if f.context != "" {
+		stored, err := openStored(model, f.context, opts)
+		if err != nil {
+			return err
+		}
+		defer stored.Close()
+		if c = stored; len(parts) > 0 {
+			c = stored.Fork()
+		}
+	}
+	if len(parts) > 0 {
+		show := newProgress(cmd.ErrOrStderr())
+		err := c.Read(cmd.Context(), parts, show.update)
+		show.clear()
+		if err != nil {
+			return err
+		}
+	}
+	a, err := c.Ask(cmd.Context(), question)
+	if err != nil {
+		return err
+	}
+	if a.Cut {
+		fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: the answer is longer than %d tokens; allow more with --max-tokens\n", f.maxTokens)
+	}
+	if f.json {
+		err = printJSON(cmd.OutOrStdout(), a, model, f.seed)
+	} else {
+		err = printAnswer(cmd.OutOrStdout(), a)
+	}
+	if err == nil && !a.Found {
+		return errNotFound
+	}
+	return err
+}
+
+// openFiles opens what is named and says what it skips.
+func openFiles(cmd *cobra.Command, names []string, most int64) ([]handscroll.Part, error) {
+	parts, skipped, err := handscroll.Files(names, handscroll.FileOptions{Stdin: cmd.InOrStdin(), MaxBytes: most})
+	saySkipped(cmd.ErrOrStderr(), skipped)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("nothing to read in %s", strings.Join(names, " "))
+	}
+	return parts, nil
+}
+
+// saySkipped names skipped files, or counts them by reason when they are many.
+func saySkipped(w io.Writer, skipped []handscroll.Skipped) {
+	const most = 5
+	if len(skipped) <= most {
+		for _, s := range skipped {
+			fmt.Fprintf(w, "handscroll: skipped %s: %s\n", s.Source, s.Reason)
+		}
+		return
+	}
+	counts := map[string]int{}
+	var reasons []string
+	for _, s := range skipped {
+		if counts[s.Reason]++; counts[s.Reason] == 1 {
+			reasons = append(reasons, s.Reason)
+		}
+	}
+	for i, r := range reasons {
+		reasons[i] = fmt.Sprintf("%d × %s", counts[r], r)
+	}
+	fmt.Fprintf(w, "handscroll: skipped %d files: %s\n", len(skipped), strings.Join(reasons, ", "))
+}
+
+// openStored opens a stored context that exists.
+func openStored(model *handscroll.Model, name string, opts handscroll.ContextOptions) (*handscroll.Context, error) {
+	dir, err := storedDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return model.OpenContext(dir, opts)
+}
+
+// storedDir returns the directory of a stored context that exists.
+func storedDir(name string) (string, error) {
+	dir, err := handscroll.ContextDir(name)
+	if err != nil {
+		return "", usageError{err}
+	}
+	if !handscroll.HasStoredContext(dir) {
+		return "", fmt.Errorf("there is no stored context %q; 'handscroll context ls' lists them, 'handscroll read -c %s PATH...' makes it", name, name)
+	}
+	return dir, nil
+}
+
+func printAnswer(w io.Writer, a *handscroll.Answer) error {
+	if _, err := fmt.Fprintln(w, a.Text); err != nil {
+		return err
+	}
+	for i, e := range a.Evidence {
+		if i == 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
+		quote := strings.Join(strings.Fields(e.Quote), " ")
+		if _, err := fmt.Fprintf(w, "%s:%d: %s\n", e.Source, e.Line, quote); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerJSON is what --json prints. Quotes and answers that are not UTF-8 have
+// U+FFFD in place of what is not; offsets still count the file's bytes.
+type answerJSON struct {
+	Answer   string         `json:"answer"`
+	Found    bool           `json:"found"`
+	Evidence []evidenceJSON `json:"evidence"`
+	Usage    usageJSON      `json:"usage"`
+	Timings  timingsJSON    `json:"timings"`
+	Model    string         `json:"model"`
+	Seed     int64          `json:"seed"`
+}
+
+type evidenceJSON struct {
+	Source string  `json:"source"`
+	Line   int     `json:"line"`
+	Offset int64   `json:"offset"`
+	Quote  string  `json:"quote"`
+	Weight float64 `json:"weight"`
+}
+
+type usageJSON struct {
+	PromptTokens int `json:"prompt_tokens"`
+	CachedTokens int `json:"cached_tokens"`
+	AnswerTokens int `json:"answer_tokens"`
+}
+
+type timingsJSON struct {
+	ReadS   float64 `json:"read_s"`
+	AnswerS float64 `json:"answer_s"`
+}
+
+func printJSON(w io.Writer, a *handscroll.Answer, model *handscroll.Model, seed int64) error {
+	out := answerJSON{
+		Answer: a.Text, Found: a.Found, Evidence: []evidenceJSON{},
+		Usage:   usageJSON(a.Usage),
+		Timings: timingsJSON{seconds(a.Timings.Read), seconds(a.Timings.Answer)},
+		Model:   modelName(model), Seed: seed,
+	}
+	for _, e := range a.Evidence {
+		weight := math.Round(float64(e.Weight)*1e4) / 1e4
+		out.Evidence = append(out.Evidence, evidenceJSON{e.Source, e.Line, e.Offset, e.Quote, weight})
+	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(out)
+}
+
+// modelName names a model and, shortly, its weights.
+func modelName(m *handscroll.Model) string {
+	return fmt.Sprintf("%s@%.12s", m.Name(), m.Fingerprint())
+}
+
+func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1e4) / 1e4 }

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"github.com/handscroll/handscroll"
+)
+
+func TestProgressLine(t *testing.T) {
+	p := handscroll.Progress{Bytes: 250, Total: 1000, Tokens: 120000, Elapsed: 4 * time.Second}
+	if got, want := progressLine(p), "reading  25 %  120000 tokens  30.0k tokens/s  12s left"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestProgressIsSilentInAPipe(t *testing.T) {
+	var b bytes.Buffer
+	s := newProgress(&b)
+	s.update(handscroll.Progress{Bytes: 1, Total: 2, Tokens: 1, Elapsed: time.Second})
+	s.clear()
+	if b.Len() > 0 {
+		t.Errorf("%q", b.String())
+	}
+}
