@@ -1,0 +1,49 @@
+package handscroll
+
+import (
+	"io"
+
+	"github.com/handscroll/handscroll/internal/engine"
+	"github.com/handscroll/handscroll/internal/media"
+	"github.com/handscroll/handscroll/internal/media/all"
+)
+
+// FileOptions say how files are opened.
+type FileOptions struct {
+	Stdin io.Reader // what the name "-" reads; nil makes it an error
+	// MaxBytes bounds the text of all files together; 0 is the memory that is
+	// available.
+	MaxBytes int64
+}
+
+// Skipped is a file that was found but not read, and why.
+type Skipped struct {
+	Source string
+	Reason string
+}
+
+// Files opens files, directories (all files below, in order; .git left out),
+// globs (** for any depth) and "-" for standard input, and what is in .gz,
+// .tar, .tar.gz and .tgz among them.
+//
+// A named file that is missing, unreadable or empty is an error. Binary files
+// are skipped, and below directories whatever cannot be read; all that is
+// returned.
+func Files(names []string, opts FileOptions) ([]Part, []Skipped, error) {
+	if opts.MaxBytes == 0 {
+		opts.MaxBytes = engine.MemoryLimit()
+	}
+	ps, ss, err := media.Open(names, media.Options{Formats: all.Formats(), Stdin: opts.Stdin, MaxBytes: opts.MaxBytes})
+	var skipped []Skipped
+	for _, s := range ss {
+		skipped = append(skipped, Skipped(s))
+	}
+	if err != nil {
+		return nil, skipped, err
+	}
+	parts := make([]Part, len(ps))
+	for i, p := range ps {
+		parts[i] = Part(p)
+	}
+	return parts, skipped, nil
+}
