@@ -86,7 +86,7 @@ func joinKey(style int, words []string) string {
 // configs writes configuration blocks until n settings are asked for.
 func (w *world) configs(n int) {
 	for n > 0 {
-		d := pick(w.r, dialects)
+		d := pick(w.r, w.g.tables.dialects)
 		entries := w.newSettings(&d)
 		text := w.writeSettings(&d, entries)
 		spans := make([]span, len(entries))

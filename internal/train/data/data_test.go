@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"sync"
 	"testing"
 
 	"github.com/handscroll/handscroll/internal/tokenizer"
@@ -174,6 +175,62 @@ func TestExampleInvariants(t *testing.T) {
 				t.Fatal("no question of this task in 100 examples")
 			}
 		})
+	}
+}
+
+func TestExampleIsSafeForConcurrentUse(t *testing.T) {
+	g := newGenerator(t, DefaultOptions())
+	var wg sync.WaitGroup
+	got := make([]*Example, 16)
+	for i := range got {
+		wg.Go(func() { got[i] = g.Example(8, uint64(i/2), 600) })
+	}
+	wg.Wait()
+	for i := 0; i < len(got); i += 2 {
+		if !reflect.DeepEqual(got[i], got[i+1]) {
+			t.Errorf("example %d differs between goroutines", i/2)
+		}
+	}
+}
+
+func TestNewGeneratorRejects(t *testing.T) {
+	tok, corpus := newFixture(t)
+	for name, change := range map[string]func(*Options){
+		"unknown task":    func(o *Options) { o.Weights = map[string]float64{"poetry": 1} },
+		"absent weighed":  func(o *Options) { o.Weights = map[string]float64{"absent": 1} },
+		"negative weight": func(o *Options) { o.Weights = map[string]float64{"keyvalue": -1} },
+		"no weight":       func(o *Options) { o.Weights = nil },
+		"density":         func(o *Options) { o.MaxDensity = 1 },
+		"bounds":          func(o *Options) { o.MinDensity = 0.7 },
+		"no questions":    func(o *Options) { o.MaxQuestions = 0 },
+	} {
+		opts := DefaultOptions()
+		change(&opts)
+		if _, err := NewGenerator(tok, corpus, opts); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if _, err := NewGenerator(tok, NewCorpus(nil), DefaultOptions()); err == nil {
+		t.Error("empty corpus: no error")
+	}
+}
+
+func TestRepeats(t *testing.T) {
+	ex := &Example{Segments: []Segment{{Start: 0, End: 300}}}
+	for i := range int32(300) {
+		ex.Tokens = append(ex.Tokens, 1000+i)
+	}
+	copy(ex.Tokens[200:], ex.Tokens[20:30]) // said again
+	copy(ex.Tokens[50:], ex.Tokens[20:24])  // begins alike, goes on otherwise
+	for _, c := range []struct{ at, want int32 }{
+		{203, 24}, {208, 29},
+		{209, SourceNone}, // the repeat ends
+		{202, SourceNone}, // three tokens are too few
+		{53, SourceNone},  // goes on otherwise
+	} {
+		if got := repeats(ex, []int{int(c.at)}); got[0] != c.want {
+			t.Errorf("position %d: source %d, want %d", c.at, got[0], c.want)
+		}
 	}
 }
 

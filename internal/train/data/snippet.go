@@ -100,7 +100,7 @@ func comment(r *rand.Rand) string {
 func (w *world) snippets(n int) {
 	for n > 0 {
 		r := w.r
-		k := &snippets[r.IntN(len(snippets))]
+		k := &w.g.tables.snippets[r.IntN(len(w.g.tables.snippets))]
 		s, ok := w.snippetSlots(k)
 		if !ok {
 			return

@@ -248,7 +248,7 @@ func (w *world) stories(n int) {
 		if !ok {
 			return
 		}
-		kind := &storyKinds[w.r.IntN(len(storyKinds))]
+		kind := &w.g.tables.stories[w.r.IntN(len(w.g.tables.stories))]
 		text, at := w.tell(kind, &s)
 		spans := make([]span, 26)
 		copy(spans, at[:])

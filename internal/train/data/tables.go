@@ -1,5 +1,10 @@
 package data
 
+import (
+	"cmp"
+	"slices"
+)
+
 // tables are the lists of one split.
 type tables struct {
 	attributes         []attribute
@@ -9,33 +14,52 @@ type tables struct {
 	full, entity, attr []string
 	reverse            []string
 	before, after      []string
-	several, quote     []string
-	together           []string
+	several, together  []string
+	quote              []string
 	cell               []string
 	setting            []string
 	sectionSetting     []string
+	dialects           []dialect
+	snippets           []snippet
+	stories            []storyKind
 	where, constant    []string // of names in code
 	comment            []string
 	whoSaid, whenSaid  []string
 	saidAt, saidAfter  []string
 }
 
-// reserved tells whether an item of any table belongs to the held-out tenth.
-func reserved(item string) bool { return hash("held out/"+item)%10 == 0 }
+// reserved tells whether a key belongs to the held-out tenth.
+func reserved(key string) bool { return hash("held out/"+key)%10 == 0 }
+
+// side returns one side of a list's split. A short list that the hash leaves
+// whole gives its items of lowest hash, so that both sides have some.
+func side[T any](list []T, heldOut bool, key func(T) string) []T {
+	held := map[string]bool{}
+	for _, item := range list {
+		if k := key(item); reserved(k) {
+			held[k] = true
+		}
+	}
+	if len(held) == 0 {
+		sorted := slices.SortedFunc(slices.Values(list), func(a, b T) int { return cmp.Compare(hash(key(a)), hash(key(b))) })
+		for _, item := range sorted[:(len(list)+9)/10] {
+			held[key(item)] = true
+		}
+	}
+	var out []T
+	for _, item := range list {
+		if held[key(item)] == heldOut {
+			out = append(out, item)
+		}
+	}
+	return out
+}
 
 // newTables selects one side of the split.
 func newTables(heldOut bool) tables {
 	var t tables
-	for _, a := range parseAttributes() {
-		if reserved(a.names[0]) == heldOut {
-			t.attributes = append(t.attributes, a)
-		}
-	}
-	for _, a := range parseRelations() {
-		if reserved("relation "+a.names[0]) == heldOut {
-			t.relations = append(t.relations, a)
-		}
-	}
+	t.attributes = side(parseAttributes(), heldOut, func(a attribute) string { return a.names[0] })
+	t.relations = side(parseRelations(), heldOut, func(a attribute) string { return "relation " + a.names[0] })
 	for _, v := range valueTypes {
 		if v.held == heldOut {
 			t.types = append(t.types, v)
@@ -49,27 +73,30 @@ func newTables(heldOut bool) tables {
 			t.relations[i].types = t.types
 		}
 	}
-	side := func(list []string) []string {
-		var out []string
-		for _, item := range list {
-			if reserved(item) == heldOut {
-				out = append(out, item)
-			}
+	t.dialects = side(dialects, heldOut, func(d dialect) string { return d.head + d.line })
+	t.snippets = side(snippets, heldOut, func(s snippet) string { return s.text })
+	text := func(s string) string { return s }
+	for i := range t.snippets {
+		s := &t.snippets[i]
+		s.questions = slices.Clone(s.questions)
+		for j := range s.questions {
+			s.questions[j].frames = side(s.questions[j].frames, heldOut, text)
 		}
-		if len(out) == 0 {
-			return list
-		}
-		return out
 	}
-	t.forward, t.backward = side(forwardFrames), side(backwardFrames)
-	t.full, t.entity, t.attr = side(fullQuestions), side(entityQuestions), side(attributeQuestions)
-	t.reverse = side(reverseQuestions)
-	t.before, t.after = side(preambles), side(postambles)
-	t.together = side(togetherQuestions)
-	t.several, t.quote = side(severalQuestions), side(quoteQuestions)
-	t.cell = side(cellQuestions)
-	t.setting, t.sectionSetting = side(settingQuestions), side(sectionQuestions)
-	t.where, t.constant, t.comment = side(askWhere.frames), side(askConst.frames), side(askComment.frames)
-	t.whoSaid, t.whenSaid, t.saidAt, t.saidAfter = side(whoSaid), side(whenSaid), side(saidAt), side(saidAfter)
+	t.stories = side(storyKinds, heldOut, func(s storyKind) string { return s.lines[0] })
+	for _, list := range []struct {
+		dst *[]string
+		all []string
+	}{
+		{&t.forward, forwardFrames}, {&t.backward, backwardFrames},
+		{&t.full, fullQuestions}, {&t.entity, entityQuestions}, {&t.attr, attributeQuestions}, {&t.reverse, reverseQuestions},
+		{&t.before, preambles}, {&t.after, postambles},
+		{&t.several, severalQuestions}, {&t.together, togetherQuestions}, {&t.quote, quoteQuestions},
+		{&t.cell, cellQuestions}, {&t.setting, settingQuestions}, {&t.sectionSetting, sectionQuestions},
+		{&t.where, askWhere.frames}, {&t.constant, askConst.frames}, {&t.comment, askComment.frames},
+		{&t.whoSaid, whoSaid}, {&t.whenSaid, whenSaid}, {&t.saidAt, saidAt}, {&t.saidAfter, saidAfter},
+	} {
+		*list.dst = side(list.all, heldOut, text)
+	}
 	return t
 }
