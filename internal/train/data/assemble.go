@@ -95,7 +95,7 @@ func (w *world) merge(text []int32, blocks []int, first int) []int32 {
 		switch {
 		case e&startsLine != 0:
 			lines = append(lines, i)
-		case e&startsSpace != 0 && w.g.edges[text[i-1]]&endsSentence != 0:
+		case e&startsSpace != 0 && w.stops(text, i-1):
 			sentences = append(sentences, i)
 		}
 	}

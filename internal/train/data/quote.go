@@ -213,7 +213,7 @@ func (w *world) starts(ids []int32, i int, line bool) bool {
 	if before&(startsLine|endsLine) != 0 {
 		return i > 1 && w.g.edges[ids[i-2]]&(endsSentence|endsLine|startsLine) != 0
 	}
-	return before&endsSentence != 0 && w.g.edges[ids[i]]&startsSpace != 0
+	return w.stops(ids, i-1) && w.g.edges[ids[i]]&startsSpace != 0
 }
 
 // endsAt tells whether token i is the last of a sentence, or the newline after
@@ -223,13 +223,17 @@ func (w *world) endsAt(ids []int32, i int, line bool) bool {
 	if line {
 		return e&startsLine != 0
 	}
-	if e&endsSentence == 0 || i+1 >= len(ids) {
-		return false
-	}
-	if prev := w.g.tok.Piece(ids[max(i-1, 0)]); abbreviations[string(bytes.TrimSpace(prev))] {
+	if i+1 >= len(ids) || !w.stops(ids, i) {
 		return false
 	}
 	return w.g.edges[ids[i+1]]&(startsSpace|startsLine) != 0
+}
+
+// stops tells whether token i ends a sentence: a stop that is not part of "Mr."
+// and the like.
+func (w *world) stops(ids []int32, i int) bool {
+	return w.g.edges[ids[i]]&endsSentence != 0 &&
+		(i == 0 || !abbreviations[string(bytes.TrimSpace(w.g.tok.Piece(ids[i-1])))])
 }
 
 var abbreviations = map[string]bool{"Mr": true, "Mrs": true, "Dr": true, "St": true, "Ms": true, "e": true, "i": true, "No": true, "vs": true, "Esq": true, "M": true, "J": true}

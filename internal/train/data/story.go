@@ -3,6 +3,7 @@ package data
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 )
 
@@ -207,8 +208,9 @@ func (w *world) storySlots() (s slots, ok bool) {
 	set('R', w.speech())
 	set('F', value("colour"))
 	set('K', "a "+pick(r, trades))
-	set('Y', value("year"))
-	set('Z', value("year"))
+	born := between(r, 1480, 2150)
+	set('Y', strconv.Itoa(born))
+	set('Z', strconv.Itoa(born+between(r, 17, 60)))
 	set('B', pick(r, prepositions[2:])+" the "+pick(r, adjectives)+" "+pick(r, words))
 	return s, true
 }
