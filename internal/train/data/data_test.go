@@ -178,6 +178,15 @@ func TestExampleInvariants(t *testing.T) {
 	}
 }
 
+func TestHeldOutExampleInvariants(t *testing.T) {
+	opts := DefaultOptions()
+	opts.HeldOut = true
+	g := newGenerator(t, opts)
+	for i := range uint64(100) {
+		checkExample(t, g, g.Example(2, i, 800), 800)
+	}
+}
+
 func TestExampleIsSafeForConcurrentUse(t *testing.T) {
 	g := newGenerator(t, DefaultOptions())
 	var wg sync.WaitGroup
