@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -78,8 +79,8 @@ questions about them, showing the passage that the answer stands in.`,
 		newContextCmd(),
 		newVersionCmd(),
 		newTrainCmd(),
-		// newNiahCmd(),  niah.go
-		// newBenchCmd(), bench.go
+		newNiahCmd(),
+		newBenchCmd(),
 	)
 	return root
 }
@@ -164,6 +165,8 @@ func hint(err error) string {
 		return "\nFinish it with 'handscroll read -c NAME'."
 	case errors.As(err, &memory):
 		return "\nStore the context on disk with 'handscroll read -c NAME PATH...', or allow more with --memory."
+	case errors.Is(err, syscall.ENOSPC):
+		return "\nWhat was read so far is kept: free some space and run the same command again."
 	}
 	return ""
 }

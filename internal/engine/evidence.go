@@ -49,9 +49,10 @@ func (c *Context) evidence(steps []model.Step) []Evidence {
 		if len(hits) == 0 && st.Source >= 0 {
 			hits = []model.Hit{{Pos: st.Source, Weight: st.Weight}}
 		}
-		for _, h := range hits {
-			if h.Weight < minWeight/4 {
-				continue
+		for i, h := range hits {
+			// The strongest always counts: an answer comes from somewhere.
+			if i > 0 && h.Weight < minWeight/4 {
+				break
 			}
 			seg, index, token := c.locate(h.Pos)
 			at, ok := offsets[h.Pos]
