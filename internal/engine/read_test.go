@@ -154,7 +154,7 @@ func TestKilledReader(t *testing.T) {
 	opts := Options{Workers: workers, chunk: chunk}
 	m, net := newFake()
 	if dir := os.Getenv(killEnv); dir != "" {
-		net.delay = 2 * time.Millisecond
+		net.delay = 8 * time.Millisecond
 		c, err := OpenContext(m, dir, opts)
 		if err != nil {
 			t.Fatal(err)
