@@ -92,6 +92,10 @@ no Go, generated prose.`,
 	return cmd
 }
 
+// niahMaxAnswer is longer, in tokens, than any answer that is expected. It ends
+// answers that wander.
+const niahMaxAnswer = 256
+
 func (f *niahFlags) run(cmd *cobra.Command) error {
 	c, err := f.config()
 	if err != nil {
@@ -104,7 +108,7 @@ func (f *niahFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	c.Model = eval.Native(model, handscroll.ContextOptions{Threads: f.model.threads})
+	c.Model = eval.Native(model, handscroll.ContextOptions{Threads: f.model.threads, MaxAnswer: niahMaxAnswer})
 	show := newProgress(cmd.ErrOrStderr())
 	fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: %s, seed %d, in %s, results in %s\n", c.Task.Name(), f.seed, c.Haystack.Name, f.out)
 	var last eval.Status

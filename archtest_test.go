@@ -1,0 +1,177 @@
+package handscroll_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/handscroll/handscroll"
+
+// imports is the house: what each package may import from this module. Names
+// are below internal/, but for the root "." and "cmd/handscroll". Tests may
+// import more. To change a line is to change the architecture: say why in
+// docs/rationale.md.
+var imports = map[string]string{
+	".":              "engine media media/all model/shipped",
+	"cmd/handscroll": ". server studio train eval eval/task convert",
+
+	"tensor":    "",
+	"quant":     "tensor",
+	"kernel":    "quant",
+	"gguf":      "tensor",
+	"tokenizer": "",
+
+	"media":        "",
+	"media/text":   "media",
+	"media/code":   "media",
+	"media/pdf":    "media",
+	"media/image":  "media",
+	"media/audio":  "media",
+	"media/video":  "media media/image media/audio",
+	"media/office": "media",
+	"media/all":    "media media/text media/code media/pdf media/image media/audio media/video media/office",
+
+	"nn":            "tensor quant kernel",
+	"kvcache":       "tensor quant kernel",
+	"model":         "nn kvcache gguf tensor kernel tokenizer",
+	"model/shipped": "",
+	"convert":       "gguf quant tensor model",
+	"encoder":       "nn media gguf tensor",
+	"prompt":        "tokenizer media",
+	"sample":        "",
+
+	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn",
+	"engine/enginetest": "model nn tensor tokenizer",
+
+	"server":        ". server/gemini server/openai server/sse",
+	"server/gemini": ". server/sse",
+	"server/openai": ". server/sse",
+	"server/sse":    "",
+	"studio":        "",
+
+	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data",
+	"train/optim": "nn tensor kernel",
+	"train/data":  "tokenizer",
+
+	"eval":      ".",
+	"eval/task": "eval",
+}
+
+// short is the name of a package in the table; ok is false for packages of
+// other modules.
+func short(importPath string) (name string, ok bool) {
+	if importPath == modulePath {
+		return ".", true
+	}
+	rest, ok := strings.CutPrefix(importPath, modulePath+"/")
+	return strings.TrimPrefix(rest, "internal/"), ok
+}
+
+// forbidden returns what a package imports from this module and may not.
+func forbidden(pkg string, importPaths []string) []string {
+	allowed := strings.Fields(imports[pkg])
+	var out []string
+	for _, p := range importPaths {
+		if name, ok := short(p); ok && !slices.Contains(allowed, name) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// sources returns the files of every package that are not tests, whatever
+// their build constraints, by directory.
+func sources(t *testing.T) map[string][]string {
+	t.Helper()
+	files := make(map[string][]string)
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			// A folder with a go.mod of its own is another module.
+			_, err := os.Stat(filepath.Join(file, "go.mod"))
+			if file != "." && (name[0] == '.' || name[0] == '_' || name == "testdata" || err == nil) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go") {
+			dir := filepath.ToSlash(filepath.Dir(file))
+			files[dir] = append(files[dir], file)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestImportsFollowTheHouse(t *testing.T) {
+	for dir, files := range sources(t) {
+		pkg, _ := short(path.Join(modulePath, dir))
+		if _, listed := imports[pkg]; !listed {
+			t.Errorf("%s is not in the table", dir)
+			continue
+		}
+		for _, file := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var paths []string
+			for _, spec := range f.Imports {
+				p, err := strconv.Unquote(spec.Path.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				paths = append(paths, p)
+			}
+			for _, name := range forbidden(pkg, paths) {
+				t.Errorf("%s: %s may not import %s", file, pkg, name)
+			}
+		}
+	}
+}
+
+func TestTheTableIsSound(t *testing.T) {
+	for pkg, allowed := range imports {
+		for _, name := range strings.Fields(allowed) {
+			if _, listed := imports[name]; !listed {
+				t.Errorf("%s may import %s, which is not in the table", pkg, name)
+			}
+		}
+	}
+	for pkg, path := range map[string]string{
+		"kernel":    modulePath + "/internal/model",
+		"tokenizer": modulePath + "/internal/gguf",
+		"eval":      modulePath + "/internal/engine",
+		"studio":    modulePath,
+	} {
+		if len(forbidden(pkg, []string{"fmt", path})) != 1 {
+			t.Errorf("%s may import %s", pkg, path)
+		}
+	}
+}
+
+func TestEveryPackageIsDocumented(t *testing.T) {
+	for dir, files := range sources(t) {
+		documented := slices.ContainsFunc(files, func(file string) bool {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+			return err == nil && f.Doc != nil
+		})
+		if !documented {
+			t.Errorf("%s has no package documentation", dir)
+		}
+	}
+}
