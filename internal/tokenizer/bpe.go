@@ -1,5 +1,10 @@
 package tokenizer
 
+import (
+	"slices"
+	"sync"
+)
+
 // Tokenizer turns text into token ids and back.
 type Tokenizer interface {
 	// Size is the number of ids: they are 0 to Size()-1.
@@ -16,7 +21,9 @@ type Tokenizer interface {
 // BPE is a [Tokenizer] that merges the pair of lowest rank first.
 type BPE struct {
 	vocab Vocab
-	ranks map[[2]int32]int32
+	pairs pairTable
+	words wordTable
+	lines sync.Pool // of *line
 }
 
 // NewBPE checks the vocabulary and prepares its tables.
@@ -24,9 +31,17 @@ func NewBPE(v Vocab) (*BPE, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	b := &BPE{vocab: v, ranks: make(map[[2]int32]int32, len(v.Merges))}
-	for i, m := range v.Merges {
-		b.ranks[m] = int32(v.Special + 256 + i)
+	b := &BPE{vocab: v, pairs: newPairTable(v)}
+	b.lines.New = func() any { return newLine(len(v.Merges)) }
+	b.words = newWordTable(len(v.Merges))
+	var ids []int32
+	for i := range v.Merges {
+		id := int32(v.Special + 256 + i)
+		// A piece need not be what its own bytes merge to: lower ranks may
+		// pair them differently.
+		if ids = b.merge(ids[:0], v.Pieces[id]); len(ids) == 1 && len(v.Pieces[id]) <= maxWord {
+			b.words.put(v.Pieces[id], id)
+		}
 	}
 	return b, nil
 }
@@ -55,31 +70,38 @@ func (b *BPE) Decode(dst []byte, ids []int32) []byte {
 
 // Encode implements Tokenizer.
 func (b *BPE) Encode(dst []int32, text []byte) []int32 {
+	dst = slices.Grow(dst, len(text)/4)
 	for i := 0; i < len(text); {
 		end := pretoken(text, i)
-		n := len(dst)
-		for _, c := range text[i:end] {
-			dst = append(dst, int32(b.vocab.Special)+int32(c))
+		switch n := end - i; {
+		case n == 1:
+			dst = append(dst, int32(b.vocab.Special)+int32(text[i]))
+		case n <= maxWord:
+			if id := b.words.get(text, i, end); id >= 0 {
+				dst = append(dst, id)
+				break
+			}
+			fallthrough
+		default:
+			dst = b.merge(dst, text[i:end])
 		}
-		dst = dst[:n+len(b.merge(dst[n:]))]
 		i = end
 	}
 	return dst
 }
 
-// merge merges ids in place.
-func (b *BPE) merge(ids []int32) []int32 {
-	for {
-		at, best := -1, int32(0)
-		for i := 1; i < len(ids); i++ {
-			if id, ok := b.ranks[[2]int32{ids[i-1], ids[i]}]; ok && (at < 0 || id < best) {
-				at, best = i-1, id
-			}
-		}
-		if at < 0 {
-			return ids
-		}
-		ids[at] = best
-		ids = append(ids[:at+1], ids[at+2:]...)
+// merge appends the tokens of one pre-token.
+func (b *BPE) merge(dst []int32, text []byte) []int32 {
+	start := len(dst)
+	for _, c := range text {
+		dst = append(dst, int32(b.vocab.Special)+int32(c))
 	}
+	ids := dst[start:]
+	if len(ids) <= maxShort {
+		return dst[:start+b.mergeShort(ids)]
+	}
+	l := b.lines.Get().(*line)
+	n := l.merge(ids, &b.pairs, &b.vocab)
+	b.lines.Put(l)
+	return dst[:start+n]
 }

@@ -18,6 +18,8 @@
 //   - an optional space and up to four characters of punctuation;
 //   - a run of other bytes: controls, other white space, invalid UTF-8.
 //
+// and none is longer than 64 KiB. What is a letter follows Go's Unicode tables.
+//
 // A newline always starts a pre-token, so a text may be cut before any newline
 // and encoded in parts with the same result. Within a pre-token the pair of
 // lowest rank is merged, the leftmost first, until none is left.

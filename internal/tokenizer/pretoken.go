@@ -18,8 +18,13 @@ const (
 	wide    // the first byte of a character outside ASCII
 )
 
-// maxPunct is the length in characters of a run of punctuation.
-const maxPunct = 4
+const (
+	// maxPunct is the length in characters of a run of punctuation.
+	maxPunct = 4
+	// maxPretoken is the length in bytes at which any pre-token ends, which
+	// bounds the memory that merging takes.
+	maxPretoken = 1 << 16
+)
 
 var byteClass = func() (t [256]class) {
 	for i := range t {
@@ -66,12 +71,16 @@ func wideClass(text []byte) (class, int) {
 
 // pretoken returns the end of the pre-token that starts at text[i].
 func pretoken(text []byte, i int) int {
+	text = text[:min(len(text), i+maxPretoken)]
 	c, n := classAt(text, i)
 	switch c {
 	case blank:
 		if text[i] == ' ' && i+1 < len(text) {
-			if c, n := classAt(text, i+1); c == letter || c == punct {
-				return run(text, i+1+n, c)
+			switch c, n := classAt(text, i+1); c {
+			case letter:
+				return letters(text, i+1+n)
+			case punct:
+				return run(text, i+1+n, c, maxPunct-1)
 			}
 		}
 		return blanks(text, i, i+1)
@@ -79,13 +88,37 @@ func pretoken(text []byte, i int) int {
 		return blanks(text, i+1, i+1)
 	case digit:
 		return i + n
+	case letter:
+		return letters(text, i+n)
+	case punct:
+		return run(text, i+n, c, maxPunct-1)
 	}
-	return run(text, i+n, c)
+	return run(text, i+n, c, maxPretoken)
 }
 
-// run extends a pre-token of class c, whose first character ends at i.
-func run(text []byte, i int, c class) int {
-	for k := 1; i < len(text) && (c != punct || k < maxPunct); k++ {
+// letters returns the end of the run of letters before text[i].
+func letters(text []byte, i int) int {
+	for i < len(text) {
+		switch byteClass[text[i]] {
+		case letter:
+			i++
+		case wide:
+			c, n := wideClass(text[i:])
+			if c != letter {
+				return i
+			}
+			i += n
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// run extends a run of class c that ends before text[i] by up to most
+// characters.
+func run(text []byte, i int, c class, most int) int {
+	for ; most > 0 && i < len(text); most-- {
 		d, n := classAt(text, i)
 		if d != c {
 			break
