@@ -16,6 +16,10 @@ import (
 // strongest. Their share of the normaliser is kept.
 const attendCut = 16
 
+// minHit is the least weight for which an entry is a hit: it bounds their
+// number where attention is spread thin.
+const minHit = 1e-4
+
 // attender runs one query row of cross-attention over a view. Runs are scanned
 // twice: for each head's maximum and normaliser, then, only those that come
 // near the maximum, for values. Partial sums are kept a run and added in order,
@@ -173,7 +177,7 @@ func (a *attender) values(ctx context.Context, qu *query, top []float32, norm []
 			for _, p := range b.idx[:kernel.Select(b.idx, x, top[j]-attendCut)] {
 				w := float32(math.Exp(float64(x[p]-top[j])) / norm[j])
 				kernel.AxpyInt8(acc, w*r.VScale[p], r.V[int(p)*a.dv:(int(p)+1)*a.dv])
-				if j == 0 {
+				if j == 0 && w >= minHit {
 					a.hits[i] = append(a.hits[i], Hit{Pos: a.start[i] + int(p), Weight: w})
 				}
 			}
