@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -69,7 +68,7 @@ func place(base Base, length int, n Needle) (Insert, error) {
 // jointAt says what kind of place lies between two texts.
 func jointAt(before, after []byte) joint {
 	switch {
-	case len(after) > 0 && (after[0] == '\n' || after[0] == '\r' || after[0] == ' ' && startsSentence(after[1:])) && endsSentence(before):
+	case len(after) > 0 && (after[0] == '\n' || after[0] == '\r' || after[0] == ' ' && StartsSentence(after[1:])) && EndsSentence(before):
 		return sentenceEnd
 	case len(before) > 0 && before[len(before)-1] == '\n':
 		return lineEnd
@@ -79,10 +78,11 @@ func jointAt(before, after []byte) joint {
 	return anywhere
 }
 
-// endsSentence reports whether text ends with a full stop, an exclamation or a
-// question mark, closing quotes aside, that is not an abbreviation's.
-func endsSentence(text []byte) bool {
-	text = bytes.TrimRight(text, "\"')]”’")
+// EndsSentence reports whether text ends with a full stop, an exclamation or a
+// question mark, closing quotes aside, that is not an abbreviation's or an
+// initial's.
+func EndsSentence(text []byte) bool {
+	text = bytes.TrimRight(text, Closers)
 	if len(text) == 0 {
 		return false
 	}
@@ -90,28 +90,24 @@ func endsSentence(text []byte) bool {
 	case '!', '?':
 		return true
 	case '.':
-		return !abbreviated(text[:len(text)-1])
+		text = text[:len(text)-1]
+		rest := bytes.TrimRightFunc(text, unicode.IsLetter)
+		word := string(text[len(rest):])
+		return utf8.RuneCountInString(word) != 1 && !slices.Contains(abbreviations, word)
 	}
 	return false
 }
 
-// abbreviated reports whether a full stop after text marks an abbreviation or
-// an initial.
-func abbreviated(text []byte) bool {
-	start := bytes.LastIndexFunc(text, func(r rune) bool { return !unicode.IsLetter(r) }) + 1
-	word := string(text[start:])
-	if utf8.RuneCountInString(word) == 1 {
-		return true
-	}
-	return slices.Contains(abbreviations, strings.ToLower(word))
-}
+// Closers may stand between a sentence's last stop and the next space.
+const Closers = "\"'”’)]»"
 
-var abbreviations = []string{"mr", "mrs", "ms", "dr", "st", "prof", "vs", "etc", "no", "fig", "cf", "capt", "gen", "col"}
+var abbreviations = []string{"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "Capt", "Gen", "Col", "Mme", "Mlle", "No", "Fig", "etc", "vs", "cf"}
 
-// startsSentence reports whether text begins as a sentence does.
-func startsSentence(text []byte) bool {
-	r, _ := utf8.DecodeRune(text)
-	return unicode.IsUpper(r) || strings.ContainsRune("\"'“‘", r)
+// StartsSentence reports whether text begins as a sentence does: with a capital
+// letter, opening quotes and brackets aside.
+func StartsSentence(text []byte) bool {
+	r, _ := utf8.DecodeRune(bytes.TrimLeft(text, "\"'“‘(_"))
+	return unicode.IsUpper(r)
 }
 
 // placeAll places needles in order of position; those that meet at one place

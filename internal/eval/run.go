@@ -2,10 +2,10 @@ package eval
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -190,13 +190,12 @@ func (r *runner) text(length int) Text {
 // sceneSeed draws the seed of a scene. It fits the integers that JSON numbers
 // hold exactly.
 func sceneSeed(seed uint64, length, scene int) uint64 {
-	h := fnv.New64a()
 	var b [24]byte
 	binary.LittleEndian.PutUint64(b[:], seed)
 	binary.LittleEndian.PutUint64(b[8:], uint64(length))
 	binary.LittleEndian.PutUint64(b[16:], uint64(scene))
-	h.Write(b[:])
-	return h.Sum64() >> 11
+	sum := sha256.Sum256(b[:])
+	return binary.LittleEndian.Uint64(sum[:]) >> 11
 }
 
 // play makes the context of a scene and asks its questions.

@@ -6,8 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/handscroll/handscroll/internal/eval"
 )
@@ -81,7 +79,7 @@ func (q *Quote) Scene(rng *rand.Rand, g eval.Grid, i int, hay eval.Text) (eval.S
 			continue
 		}
 		head := strings.Join(s.words[:headWords], " ")
-		rest := strings.TrimRight(strings.Join(s.words[headWords:], " "), closers)
+		rest := strings.TrimRight(strings.Join(s.words[headWords:], " "), eval.Closers)
 		// In a haystack that repeats, the sentence may come again, but only whole.
 		if strings.Count(q.text, head) != strings.Count(q.text, head+" "+rest) {
 			continue
@@ -104,9 +102,6 @@ func compareDepth(s sentence, depth float64) int {
 	return 0
 }
 
-// closers may stand between a sentence's full stop and the next space.
-const closers = "\"'”’)]»"
-
 // blankLine is what separates paragraphs.
 var blankLine = regexp.MustCompile(`\n[ \t\r]*\n`)
 
@@ -124,10 +119,10 @@ func sentences(text []byte) []sentence {
 		seen := 0 // bytes of words before the sentence, spaces counted as one
 		for i, w := range words {
 			before += len(w) + 1
-			if i+1 < len(words) && !(endsSentence(w) && opensSentence(words[i+1])) {
+			if i+1 < len(words) && !(eval.EndsSentence([]byte(w)) && eval.StartsSentence([]byte(words[i+1]))) {
 				continue
 			}
-			if opensSentence(words[first]) && endsSentence(w) {
+			if eval.StartsSentence([]byte(words[first])) && eval.EndsSentence([]byte(w)) {
 				depth := 100 * float64(at+seen) / float64(len(text))
 				out = append(out, sentence{words[first : i+1], depth})
 			}
@@ -136,26 +131,4 @@ func sentences(text []byte) []sentence {
 		at = next
 	}
 	return out
-}
-
-// endsSentence reports whether a word ends a sentence: with . ! or ?, and not
-// as an abbreviation or initial does.
-func endsSentence(word string) bool {
-	w := strings.TrimRight(word, closers)
-	switch {
-	case strings.HasSuffix(w, "!"), strings.HasSuffix(w, "?"):
-		return true
-	case !strings.HasSuffix(w, "."):
-		return false
-	}
-	w = strings.TrimLeft(strings.TrimSuffix(w, "."), "\"'“‘(")
-	return utf8.RuneCountInString(w) > 1 && !slices.Contains(titles, w)
-}
-
-var titles = []string{"Mr", "Mrs", "Ms", "Dr", "St", "Prof", "Capt", "Gen", "Col", "Mme", "Mlle", "No", "etc", "vs"}
-
-// opensSentence reports whether a word can begin a sentence.
-func opensSentence(word string) bool {
-	r, _ := utf8.DecodeRuneInString(strings.TrimLeft(word, "\"'“‘(_"))
-	return unicode.IsUpper(r)
 }
