@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -164,20 +165,142 @@ func TestWriterErrors(t *testing.T) {
 	}
 }
 
-// TestGoldens opens every golden model and checks a row count.
+// TestWriterShapes refuses what the reader would.
+func TestWriterShapes(t *testing.T) {
+	for name, add := range map[string]func(w *Writer){
+		"zero":        func(w *Writer) { w.Add("t", tensor.F32, []int{0, 4}, nil) },
+		"negative":    func(w *Writer) { w.Add("t", tensor.F32, []int{-1, -4}, make([]byte, 16)) },
+		"nine":        func(w *Writer) { w.Add("t", tensor.F32, []int{1, 1, 1, 1, 1, 1, 1, 1, 1}, make([]byte, 4)) },
+		"split block": func(w *Writer) { w.Add("t", tensor.Q8_0, []int{2, 16}, make([]byte, 34)) },
+		"type":        func(w *Writer) { w.Add("t", tensor.DType(5), []int{1}, make([]byte, 4)) },
+	} {
+		w := NewWriter()
+		add(w)
+		if _, err := w.WriteTo(new(bytes.Buffer)); err == nil {
+			t.Errorf("%s: written", name)
+		}
+	}
+}
+
+func TestWriteFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "w.gguf")
+	for _, n := range []uint32{1, 2} { // the second replaces the first
+		w := NewWriter()
+		w.Set("n", n)
+		w.Add("t", tensor.Q8_0, []int{3, 2, 64}, bytes.Repeat([]byte{byte(n)}, 3*2*2*34))
+		if err := w.WriteFile(path); err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := f.Meta.Uint32("n")
+		x, err2 := f.Tensor("t")
+		if err != nil || err2 != nil || got != n || !reflect.DeepEqual(x.Shape, []int{3, 2, 64}) || x.Data[407] != byte(n) {
+			t.Errorf("read %d, %v, %v; want %d", got, err, err2, n)
+		}
+		if err := errors.Join(f.Close(), f.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) != 1 {
+		t.Errorf("writing left %v", left)
+	}
+}
+
+func TestVersion2(t *testing.T) {
+	b := sample(t)
+	b[4] = 2
+	f, err := Parse(b, "v2.gguf")
+	if err != nil || f.Version != 2 || len(f.Tensors) != 2 {
+		t.Errorf("version 2: %v", err)
+	}
+}
+
+// TestArrays reads the element types that the writer does not write.
+func TestArrays(t *testing.T) {
+	le := binary.LittleEndian
+	for _, c := range []struct {
+		typ   uint32
+		n     uint64
+		bytes string
+		want  any
+		ints  []int
+	}{
+		{typeU8, 2, "\x01\xff", []uint8{1, 255}, []int{1, 255}},
+		{typeI8, 2, "\x01\xff", []int8{1, -1}, []int{1, -1}},
+		{typeU16, 1, "\xff\xff", []uint16{65535}, []int{65535}},
+		{typeI16, 1, "\xfe\xff", []int16{-2}, []int{-2}},
+		{typeBool, 2, "\x01\x00", []bool{true, false}, nil},
+		{typeU64, 1, "\x07\x00\x00\x00\x00\x00\x00\x00", []uint64{7}, []int{7}},
+		{typeU64, 1, "\xff\xff\xff\xff\xff\xff\xff\xff", []uint64{1<<64 - 1}, nil},
+		{typeI64, 1, "\xff\xff\xff\xff\xff\xff\xff\xff", []int64{-1}, []int{-1}},
+		{typeF64, 1, "\x00\x00\x00\x00\x00\x00\xf0\x3f", []float64{1}, nil},
+		{typeArray, 1, "\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x09", []any{[]uint8{9}}, nil},
+	} {
+		b := append([]byte("GGUF\x03\x00\x00\x00"), make([]byte, 16)...)
+		b[16] = 1
+		b = le.AppendUint32(appendString(b, "k"), typeArray)
+		b = append(le.AppendUint64(le.AppendUint32(b, c.typ), c.n), c.bytes...)
+		f, err := Parse(append(b, make([]byte, 32)...), "arrays.gguf")
+		if err != nil {
+			t.Errorf("%T: %v", c.want, err)
+			continue
+		}
+		if got := f.Meta.Value("k"); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("got %v, want %v", got, c.want)
+		}
+		if ints, err := f.Meta.Ints("k"); !reflect.DeepEqual(ints, c.ints) || (err == nil) != (c.ints != nil) {
+			t.Errorf("%T as ints: %v, %v", c.want, ints, err)
+		}
+	}
+}
+
+// TestHostileCounts checks that no count makes the reader take memory that the
+// file could not fill.
+func TestHostileCounts(t *testing.T) {
+	whole := sample(t)
+	for i := 8; i+8 <= len(whole); i++ {
+		b := bytes.Clone(whole)
+		binary.LittleEndian.PutUint64(b[i:], 1<<33)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _ = Parse(b, "hostile.gguf") // some of these bytes are free to be anything
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<10+uint64(16*len(whole)) {
+			t.Fatalf("2³³ at offset %d: %d bytes taken for a file of %d", i, n, len(whole))
+		}
+	}
+}
+
+// TestGoldens opens every golden model and vocabulary, and checks that the
+// tensors' sizes follow from their shapes and types.
 func TestGoldens(t *testing.T) {
 	files, _ := filepath.Glob("../../../shared/goldens/*/*.gguf")
 	if len(files) == 0 {
-		t.Skip("the golden models are not beside this checkout")
+		t.Skip("no golden models in ../../../shared/goldens beside this checkout")
 	}
 	for _, path := range files {
 		f, err := Open(path)
 		if err != nil {
-			t.Errorf("%v", err)
+			t.Error(err)
 			continue
 		}
 		if arch, err := f.Meta.String("general.architecture"); err != nil || arch == "" {
 			t.Errorf("%s: architecture: %v", path, err)
+		}
+		if len(f.Tensors) == 0 && !strings.Contains(path, "vocab") {
+			t.Errorf("%s: no tensors", path)
+		}
+		for _, x := range f.Tensors {
+			n := 1
+			for _, d := range x.Shape {
+				n *= d
+			}
+			if e, b, _ := x.Type.Block(); len(x.Data) != n/e*b {
+				t.Errorf("%s: tensor %s has %d bytes, shape %v of %v", path, x.Name, len(x.Data), x.Shape, x.Type)
+			}
 		}
 		if err := f.Close(); err != nil {
 			t.Error(err)

@@ -99,20 +99,36 @@ func (m Meta) Float32(key string) (float32, error) {
 	return 0, m.mismatch(key, "a float")
 }
 
-// Ints returns an array of 32-bit integers, signed or not.
+// Ints returns an array of integers of any width, if each fits an int.
 func (m Meta) Ints(key string) ([]int, error) {
-	var out []int
 	switch v := m.values[key].(type) {
-	case []int32:
-		for _, x := range v {
-			out = append(out, int(x))
-		}
+	case []uint8:
+		return ints(m, key, v)
+	case []int8:
+		return ints(m, key, v)
+	case []uint16:
+		return ints(m, key, v)
+	case []int16:
+		return ints(m, key, v)
 	case []uint32:
-		for _, x := range v {
-			out = append(out, int(x))
+		return ints(m, key, v)
+	case []int32:
+		return ints(m, key, v)
+	case []uint64:
+		return ints(m, key, v)
+	case []int64:
+		return ints(m, key, v)
+	}
+	return nil, m.mismatch(key, "an array of integers")
+}
+
+func ints[T uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64](m Meta, key string, v []T) ([]int, error) {
+	out := make([]int, len(v))
+	for i, x := range v {
+		out[i] = int(x)
+		if T(out[i]) != x || (out[i] < 0) != (x < 0) {
+			return nil, fmt.Errorf("gguf: %s: metadata %q: element %d is %d, too large here", m.file, key, i, x)
 		}
-	default:
-		return nil, m.mismatch(key, "an array of 32-bit integers")
 	}
 	return out, nil
 }

@@ -304,8 +304,8 @@ func (r *reader) value(typ uint32, key string, depth int) any {
 	}
 }
 
-// array reads strings and the common numbers into typed slices, anything else
-// into []any.
+// array reads an array into a slice of its elements' type, arrays of arrays into
+// []any.
 func (r *reader) array(key string, depth int) any {
 	typ := r.u32("element type of " + key)
 	if int(typ) >= len(widths) {
@@ -316,22 +316,38 @@ func (r *reader) array(key string, depth int) any {
 	}
 	n := r.count("length of "+key, widths[typ])
 	switch typ {
-	case typeString:
-		return each(n, func() string { return r.str(key) })
-	case typeI32:
-		return each(n, func() int32 { return int32(r.u32(key)) })
+	case typeU8:
+		return each[uint8](r, n, typ, key, depth)
+	case typeI8:
+		return each[int8](r, n, typ, key, depth)
+	case typeU16:
+		return each[uint16](r, n, typ, key, depth)
+	case typeI16:
+		return each[int16](r, n, typ, key, depth)
 	case typeU32:
-		return each(n, func() uint32 { return r.u32(key) })
+		return each[uint32](r, n, typ, key, depth)
+	case typeI32:
+		return each[int32](r, n, typ, key, depth)
 	case typeF32:
-		return each(n, func() float32 { return math.Float32frombits(r.u32(key)) })
+		return each[float32](r, n, typ, key, depth)
+	case typeBool:
+		return each[bool](r, n, typ, key, depth)
+	case typeString:
+		return each[string](r, n, typ, key, depth)
+	case typeU64:
+		return each[uint64](r, n, typ, key, depth)
+	case typeI64:
+		return each[int64](r, n, typ, key, depth)
+	case typeF64:
+		return each[float64](r, n, typ, key, depth)
 	}
-	return each(n, func() any { return r.value(typ, key, depth+1) })
+	return each[any](r, n, typ, key, depth)
 }
 
-func each[T any](n int, next func() T) []T {
+func each[T any](r *reader, n int, typ uint32, key string, depth int) []T {
 	s := make([]T, n)
 	for i := range s {
-		s[i] = next()
+		s[i] = r.value(typ, key, depth+1).(T)
 	}
 	return s
 }

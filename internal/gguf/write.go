@@ -46,15 +46,16 @@ func (w *Writer) Set(key string, value any) {
 
 // Add stores a tensor; shape is outermost first.
 func (w *Writer) Add(name string, dtype tensor.DType, shape []int, data []byte) {
-	n := 1
+	n, row := 1, 1
 	for _, s := range shape {
-		n *= s
+		// Once a dimension is not positive, n fits no data.
+		n, row = max(n, 0)*s, s
 	}
 	elements, bytes, ok := dtype.Block()
 	switch {
 	case w.names[name]:
 		w.errs = append(w.errs, fmt.Errorf("gguf: tensor %q added twice", name))
-	case !ok || n%elements != 0 || n/elements*bytes != len(data):
+	case len(shape) > maxDims || n <= 0 || !ok || row%elements != 0 || n/elements*bytes != len(data):
 		w.errs = append(w.errs, fmt.Errorf("gguf: tensor %q: %d bytes do not fit shape %v of %v", name, len(data), shape, dtype))
 	}
 	w.names[name] = true

@@ -43,6 +43,16 @@ func BF16FromBytes(dst []float32, b []byte) {
 	}
 }
 
+// F16Bytes rounds x to IEEE half precision, ties to even: beyond 65504 it gives
+// infinities, below 2^-14 subnormals; NaN stays NaN.
+func F16Bytes(x []float32) []byte {
+	b := make([]byte, 0, 2*len(x))
+	for _, v := range x {
+		b = binary.LittleEndian.AppendUint16(b, FloatToHalf(v))
+	}
+	return b
+}
+
 // F16FromBytes decodes len(dst) IEEE half-precision elements.
 func F16FromBytes(dst []float32, b []byte) {
 	for i := range dst {
@@ -64,4 +74,20 @@ func HalfToFloat(h uint16) float32 {
 		f = -f
 	}
 	return f
+}
+
+// FloatToHalf rounds as [F16Bytes] does.
+func FloatToHalf(v float32) uint16 {
+	u := math.Float32bits(v)
+	sign, a := uint16(u>>16)&0x8000, u&0x7fffffff
+	switch {
+	case a > 0x7f800000:
+		return sign | 0x7e00
+	case a >= 0x47800000: // 2^16
+		return sign | 0x7c00
+	case a < 0x38800000: // 2^-14: added to 0.5, the unit of the sum is that of subnormals
+		return sign | uint16(math.Float32bits(math.Float32frombits(a)+0.5)-0x3f000000)
+	}
+	// A carry out of the mantissa raises the exponent, to infinity at the end.
+	return sign | uint16((a-112<<23+0xfff+a>>13&1)>>13)
 }

@@ -39,6 +39,8 @@ const (
 	TQ1_0   DType = 34
 	TQ2_0   DType = 35
 	MXFP4   DType = 39
+	NVFP4   DType = 40
+	Q1_0    DType = 41
 )
 
 // kind is a type's name and block: elements and bytes in one.
@@ -58,6 +60,7 @@ var kinds = map[DType]kind{
 	IQ3_XXS: {"IQ3_XXS", 256, 98}, IQ3_S: {"IQ3_S", 256, 110}, IQ1_S: {"IQ1_S", 256, 50}, IQ1_M: {"IQ1_M", 256, 56},
 	IQ4_NL: {"IQ4_NL", 32, 18}, IQ4_XS: {"IQ4_XS", 256, 136},
 	TQ1_0: {"TQ1_0", 256, 54}, TQ2_0: {"TQ2_0", 256, 66}, MXFP4: {"MXFP4", 32, 17},
+	NVFP4: {"NVFP4", 64, 36}, Q1_0: {"Q1_0", 128, 18},
 }
 
 // Block returns how many elements a block of the type has and how many bytes

@@ -19,6 +19,48 @@ func TestHalf(t *testing.T) {
 	}
 }
 
+// TestHalfRoundTrip encodes every half's value, and the points between it and
+// the next.
+func TestHalfRoundTrip(t *testing.T) {
+	for i := range 1 << 16 {
+		h := uint16(i)
+		v := HalfToFloat(h)
+		got := FloatToHalf(v)
+		if v != v {
+			if got&0x7c00 != 0x7c00 || got&0x3ff == 0 {
+				t.Fatalf("NaN %#04x became %#04x", h, got)
+			}
+			continue
+		}
+		if got != h && v != 0 {
+			t.Fatalf("half %#04x is %g and became %#04x", h, v, got)
+		}
+		if i >= 0x7bff { // the largest, and the negative ones
+			continue
+		}
+		mid := (v + HalfToFloat(h+1)) / 2
+		even := h + h&1
+		for in, want := range map[float32]uint16{
+			mid: even, math.Nextafter32(mid, 0): h, math.Nextafter32(mid, 1e6): h + 1,
+			-mid: even | 0x8000,
+		} {
+			if got := FloatToHalf(in); got != want {
+				t.Fatalf("%g became %#04x, want %#04x", in, got, want)
+			}
+		}
+	}
+	for in, want := range map[float32]uint16{65519.99: 0x7bff, 65520: 0x7c00, 1e30: 0x7c00, -65536: 0xfc00, 1e-30: 0} {
+		if got := FloatToHalf(in); got != want {
+			t.Errorf("%g became %#04x, want %#04x", in, got, want)
+		}
+	}
+	var out [2]float32
+	F16FromBytes(out[:], F16Bytes([]float32{-1.5, 1.0 / 3}))
+	if out != [2]float32{-1.5, 0.33325195} {
+		t.Errorf("got %v", out)
+	}
+}
+
 func TestBF16RoundTrip(t *testing.T) {
 	// 0x3f808000 lies half-way between two bfloat16: ties go to the even one.
 	for in, want := range map[uint32]uint32{
