@@ -22,6 +22,7 @@ import (
 // The layout of the heat map, in points.
 const (
 	cellWidth, cellHeight   = 64, 36
+	widestCell              = 140 // where there are few columns
 	cellGap, cellRadius     = 3, 4
 	marginLeft, marginRight = 76, 74
 	marginTop, marginBottom = 74, 58
@@ -64,28 +65,32 @@ type heatMap struct {
 	*Summary
 	width, height vg.Length
 	left, bottom  vg.Length // of the grid
+	column        vg.Length // width of one
 	fonts         *font.Cache
 }
 
 func newHeatMap(s *Summary) *heatMap {
-	grid := vg.Length(len(s.Manifest.Lengths)) * cellWidth
+	columns := vg.Length(len(s.Manifest.Lengths))
+	room := vg.Length(minWidth - marginLeft - marginRight)
+	column := min(max(cellWidth, room/columns), widestCell)
 	return &heatMap{
 		Summary: s,
-		width:   max(marginLeft+grid+marginRight, minWidth),
+		width:   max(marginLeft+columns*column+marginRight, minWidth),
 		height:  marginTop + vg.Length(len(s.Depths))*cellHeight + marginBottom,
 		left:    marginLeft,
 		bottom:  marginBottom,
+		column:  column,
 		fonts:   font.NewCache(liberation.Collection()),
 	}
 }
 
 // square is the rectangle of the cell in a column and a row.
 func (m *heatMap) square(column, row int) vg.Rectangle {
-	x := m.left + vg.Length(column)*cellWidth
+	x := m.left + vg.Length(column)*m.column
 	y := m.bottom + vg.Length(len(m.Depths)-1-row)*cellHeight
 	return vg.Rectangle{
 		Min: vg.Point{X: x + cellGap/2., Y: y + cellGap/2.},
-		Max: vg.Point{X: x + cellWidth - cellGap/2., Y: y + cellHeight - cellGap/2.},
+		Max: vg.Point{X: x + m.column - cellGap/2., Y: y + cellHeight - cellGap/2.},
 	}
 }
 
@@ -180,7 +185,7 @@ func (m *heatMap) drawAxes(c draw.Canvas) {
 // drawScale draws the colour scale at the right edge of the grid.
 func (m *heatMap) drawScale(c draw.Canvas) {
 	const width, steps = 10, 100
-	x := m.left + vg.Length(len(m.Manifest.Lengths))*cellWidth + 14
+	x := m.left + vg.Length(len(m.Manifest.Lengths))*m.column + 14
 	low, high := m.bottom+cellGap/2., m.height-marginTop-cellGap/2.
 	step := (high - low) / steps
 	for i := range steps {
