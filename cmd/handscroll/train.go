@@ -86,6 +86,9 @@ func runTrain(cmd *cobra.Command, path, out string) (err error) {
 		}
 		return err
 	}
+	c := t.Calibrate()
+	say(fmt.Sprintf("calibrated on %d questions: bias of absent %.2f; with an answer yet called absent %.2f%%, absent and called so %.1f%%",
+		c.Present+c.Absent, c.Bias, 100*c.FalseAbsent, 100*c.FoundAbsent))
 	return t.SaveModel(filepath.Join(out, "model.gguf"))
 }
 

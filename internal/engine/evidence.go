@@ -16,6 +16,9 @@ const (
 	maxQuote    = 300 // bytes of a passage
 	// minWeight is the share of attention below which a passage says nothing.
 	minWeight = 0.02
+	// joinWeight is the share above which neighbouring passages make one: the
+	// lines of a long quotation, not those where a glance fell.
+	joinWeight = 0.1
 )
 
 // Evidence is a passage that an answer rests on.
@@ -63,7 +66,7 @@ func (c *Context) evidence(steps []model.Step) []Evidence {
 			found = addTo(found, seg.Text, index, at, h.Weight)
 		}
 	}
-	found = c.join(found)
+	found = c.join(found, joinWeight*float32(n))
 	slices.SortStableFunc(found, func(a, b passage) int { return cmp.Compare(b.weight, a.weight) })
 	var out []Evidence
 	for i, p := range found {
@@ -96,9 +99,9 @@ func addTo(found []passage, text []byte, index int, at int64, weight float32) []
 	return append(found, passage{index, from, to, weight})
 }
 
-// join makes one of passages that follow one another or overlap, as the lines
-// of a long quotation do, while they stay short enough.
-func (c *Context) join(found []passage) []passage {
+// join makes one of passages of at least some weight that follow one another or
+// overlap, as the lines of a long quotation do, while they stay short enough.
+func (c *Context) join(found []passage, least float32) []passage {
 	slices.SortFunc(found, func(a, b passage) int {
 		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.from, b.from))
 	})
@@ -107,7 +110,8 @@ func (c *Context) join(found []passage) []passage {
 		if n := len(out); n > 0 {
 			last := &out[n-1]
 			to := max(last.to, p.to)
-			if last.index == p.index && to-last.from <= maxQuote && c.touch(p.index, last.to, p.from) {
+			strong := min(last.weight, p.weight) >= least
+			if strong && last.index == p.index && to-last.from <= maxQuote && c.touch(p.index, last.to, p.from) {
 				last.to = to
 				last.weight += p.weight
 				continue

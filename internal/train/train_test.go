@@ -141,6 +141,25 @@ func TestLearns(t *testing.T) {
 	}
 }
 
+// TestCalibrate checks that the bias keeps its promise on the examples it was
+// chosen on, and that it is written to the model.
+func TestCalibrate(t *testing.T) {
+	tr, err := Start(tinyRecipe(t, 1), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := tr.Calibrate()
+	if c.Present < 100 || c.Absent < 10 {
+		t.Fatalf("only %d questions with and %d without an answer", c.Present, c.Absent)
+	}
+	if limit := falseAbsent + 1e-9; c.FalseAbsent > limit && c.Bias > -maxBias {
+		t.Errorf("%.4f of the questions with an answer are called absent, want at most %.4f", c.FalseAbsent, limit)
+	}
+	if float64(tr.Model.AbsentBias) != float64(float32(c.Bias)) {
+		t.Errorf("the model has bias %g, want %g", tr.Model.AbsentBias, c.Bias)
+	}
+}
+
 func TestRecipeErrors(t *testing.T) {
 	good := tinyRecipe(t, 5)
 	for name, breakIt := range map[string]func(*Recipe){
