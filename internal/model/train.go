@@ -82,7 +82,7 @@ func (m *Native) Train(s *nn.Scratch, g []float32, smp *Sample) *Result {
 		kernel.Add(dh[int(tok)*d:(int(tok)+1)*d], dx[i*d:(i+1)*d])
 	}
 	dz := s.Zeros(n * d)
-	m.kv.Backward(s, g, dz, dk, dv, ea.z, ctx, &ea.kv)
+	m.kv.Backward(s, g, dz, dk, dv, ctx, &ea.kv)
 	m.normKV.Backward(w, g, dh[:n*d], dz, h[:n*d], ea.inv)
 	for i := len(m.layers) - 1; i >= 0; i-- {
 		m.layers[i].backward(s, w, g, dh, t, &acts[i])
