@@ -170,8 +170,10 @@ func TestSharesFollowTheWeights(t *testing.T) {
 		}
 	})
 	for task, name := range TaskNames {
-		if share := n[task] / total; share < 0.02 || share > 0.5 {
-			t.Errorf("%s: %.3f of all questions", name, share)
+		// Several values need room, and fall short of their weight first.
+		least := DefaultOptions().Weights[name] / 6
+		if share := n[task] / total; share < least || share > 0.5 {
+			t.Errorf("%s: %.3f of all questions, want at least %.3f", name, share, least)
 		}
 	}
 	if share := n[TaskAbsent] / total; share < 0.1 || share > 0.25 {
