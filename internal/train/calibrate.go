@@ -2,7 +2,6 @@ package train
 
 import (
 	"math"
-	"slices"
 
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/nn"
@@ -11,9 +10,9 @@ import (
 
 const (
 	calibrationExamples = 48
-	// falseAbsent is the share of questions with an answer that may be called
-	// absent on the calibration's examples.
-	falseAbsent = 0.003
+	// falseAbsentCost is what calling a question with an answer absent costs,
+	// in absent ones that are given an answer.
+	falseAbsentCost = 4
 	maxBias     = 4
 )
 
@@ -25,9 +24,8 @@ type Calibration struct {
 	FoundAbsent     float64 // absent ones that would be
 }
 
-// Calibrate sets the model's AbsentBias on examples that training did not draw:
-// the largest that calls no more than falseAbsent of the questions with an
-// answer absent.
+// Calibrate sets the model's AbsentBias on examples that training did not draw,
+// to the value of least cost, the nearest to zero among equals.
 func (t *Trainer) Calibrate() Calibration {
 	r := t.Recipe
 	length := r.Lengths[len(r.Lengths)-1].Length
@@ -49,19 +47,27 @@ func (t *Trainer) Calibrate() Calibration {
 	if len(present) == 0 {
 		return c
 	}
-	slices.Sort(present)
-	worst := present[len(present)-1-int(falseAbsent*float64(len(present)))]
-	c.Bias = max(-maxBias, min(maxBias, -worst))
-	called := func(x []float64) float64 {
+	called := func(x []float64, bias float64) float64 {
 		n := 0
 		for _, v := range x {
-			if v+c.Bias > 0 {
+			if v+bias > 0 {
 				n++
 			}
 		}
 		return float64(n) / float64(max(len(x), 1))
 	}
-	c.FalseAbsent, c.FoundAbsent = called(present), called(absent)
+	best := math.Inf(1)
+	for i := range 81 {
+		// 0, 0.1, −0.1, 0.2, …
+		bias := float64((i+1)/2) * maxBias / 40
+		if i%2 == 0 {
+			bias = -bias
+		}
+		if cost := falseAbsentCost*called(present, bias) - called(absent, bias); cost < best {
+			best, c.Bias = cost, bias
+		}
+	}
+	c.FalseAbsent, c.FoundAbsent = called(present, c.Bias), called(absent, c.Bias)
 	t.Model.AbsentBias = float32(c.Bias)
 	return c
 }

@@ -152,8 +152,13 @@ func TestCalibrate(t *testing.T) {
 	if c.Present < 100 || c.Absent < 10 {
 		t.Fatalf("only %d questions with and %d without an answer", c.Present, c.Absent)
 	}
-	if limit := falseAbsent + 1e-9; c.FalseAbsent > limit && c.Bias > -maxBias {
-		t.Errorf("%.4f of the questions with an answer are called absent, want at most %.4f", c.FalseAbsent, limit)
+	cost := falseAbsentCost*c.FalseAbsent - c.FoundAbsent
+	tr.Model.AbsentBias = 0
+	if cost > 0 {
+		t.Errorf("cost %.3f: an answer to everything has cost 0", cost)
+	}
+	if c = tr.Calibrate(); falseAbsentCost*c.FalseAbsent-c.FoundAbsent != cost {
+		t.Error("a second calibration differs")
 	}
 	if float64(tr.Model.AbsentBias) != float64(float32(c.Bias)) {
 		t.Errorf("the model has bias %g, want %g", tr.Model.AbsentBias, c.Bias)
