@@ -13,7 +13,7 @@ const (
 	// falseAbsentCost is what calling a question with an answer absent costs,
 	// in absent ones that are given an answer.
 	falseAbsentCost = 4
-	maxBias     = 4
+	maxBias         = 4
 )
 
 // Calibration is what Calibrate measured, as shares.
