@@ -53,13 +53,13 @@ func (c *Context) Ask(ctx context.Context, question string) (ans *Answer, err er
 	if question == "" {
 		return nil, errors.New("engine: the question is empty")
 	}
-	if c.Tokens() == 0 {
-		return nil, errEmpty
-	}
 	for _, s := range c.pages.Segments() {
 		if !s.Done() {
 			return nil, &UnfinishedError{s.Source, s.Tokens()}
 		}
+	}
+	if c.Tokens() == 0 {
+		return nil, errEmpty
 	}
 	head, tail := splitQuestion(c.model, c.model.tok.Encode(nil, []byte(question)))
 	if len(head) > 0 {

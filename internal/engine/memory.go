@@ -1,8 +1,6 @@
 package engine
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // MemoryError says that a context does not fit into memory.
 type MemoryError struct {
@@ -34,30 +32,45 @@ func formatBytes(n int64) string {
 // that is available now, or 0 where the system does not say.
 func MemoryLimit() int64 { return available() / 10 * 9 }
 
-// checkMemory refuses plans that will not fit, before they are read. Texts are
-// in memory already, so they count against an explicit limit only.
-func (c *Context) checkMemory(plans []*plan) error {
+// checkMemory refuses plans that will not fit, before they are read. It returns
+// how many tokens they may have at most, as the estimate can be too low; 0 is no
+// bound. Texts are in memory already, so they count against an explicit limit
+// only.
+func (c *Context) checkMemory(plans []*plan) (most int, err error) {
+	entry := int64(c.model.EntryBytes())
+	held, limit := int64(0), c.opts.MaxMemory
 	var text int64
 	for _, p := range plans {
 		text += int64(len(p.text))
 	}
-	tokens := int64(float64(text)*c.density(plans)*1.02) + int64(len(plans))
-	need := tokens * int64(c.model.EntryBytes())
-	limit := c.opts.MaxMemory
+	estimate := int64(float64(text)*c.density(plans)*1.02) + int64(len(plans))
 	if limit > 0 {
-		tokens += int64(c.Tokens())
-		need = tokens * int64(c.model.EntryBytes())
-		for _, s := range c.pages.Segments() {
-			text += int64(len(s.Text))
-		}
-		need += text
+		held = c.heldBytes(plans)
 	} else {
 		limit = MemoryLimit()
 	}
-	if limit > 0 && need > limit {
-		return &MemoryError{Tokens: tokens, Bytes: need, Max: limit}
+	if limit <= 0 {
+		return 0, nil
 	}
-	return nil
+	if need := held + estimate*entry; need > limit {
+		return 0, &MemoryError{Tokens: int64(c.Tokens()) + estimate, Bytes: need, Max: limit}
+	}
+	return int((limit - held) / entry), nil
+}
+
+// heldBytes is what the context's entries and all texts take before plans are
+// read.
+func (c *Context) heldBytes(plans []*plan) int64 {
+	n := int64(c.Tokens()) * int64(c.model.EntryBytes())
+	for _, s := range c.pages.Segments() {
+		n += int64(len(s.Text))
+	}
+	for _, p := range plans {
+		if !p.begun {
+			n += int64(len(p.text))
+		}
+	}
+	return n
 }
 
 // density estimates tokens a byte from samples spread over the texts.
@@ -75,21 +88,4 @@ func (c *Context) density(plans []*plan) float64 {
 		tokens += len(c.model.tok.Encode(nil, s))
 	}
 	return float64(tokens) / float64(max(text, 1))
-}
-
-// checkGrowth stops a Read whose estimate was too low; nothing is dropped to
-// make it fit.
-func (c *Context) checkGrowth(tokens int) error {
-	if c.opts.MaxMemory == 0 {
-		return nil
-	}
-	var all, text int64
-	for _, s := range c.pages.Segments() {
-		all += int64(s.Tokens())
-		text += int64(len(s.Text))
-	}
-	if need := all*int64(c.model.EntryBytes()) + text; need > c.opts.MaxMemory {
-		return &MemoryError{Tokens: all, Bytes: need, Max: c.opts.MaxMemory}
-	}
-	return nil
 }

@@ -49,7 +49,9 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 	defer recoverTo(&err)
 	begin := time.Now()
 	defer func() { c.read += time.Since(begin) }()
-	if err := c.pages.Edit(); err != nil {
+	err = c.pages.Edit()
+	c.refresh() // also after a failure, which may have let go of the old entries
+	if err != nil {
 		return err
 	}
 	defer func() {
@@ -59,20 +61,16 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 		}
 		c.refresh()
 	}()
-	c.refresh()
 	plans, err := c.plan(parts)
-	if err != nil {
+	if err != nil || len(plans) == 0 {
 		return err
 	}
+	r := newReading(c, plans, progress)
 	if !c.stored {
-		if err := c.checkMemory(plans); err != nil {
+		if r.most, err = c.checkMemory(plans); err != nil {
 			return err
 		}
 	}
-	if len(plans) == 0 {
-		return nil
-	}
-	r := newReading(c, plans, progress)
 	return r.run(ctx)
 }
 
@@ -87,19 +85,19 @@ func (c *Context) plan(parts []media.Part) ([]*plan, error) {
 		}
 	}
 	var plans []*plan
-	new := map[string][32]byte{}
+	seen := map[string][32]byte{}
 	for _, p := range parts {
 		if len(p.Text) == 0 {
 			return nil, fmt.Errorf("engine: %s: no text", p.Source)
 		}
 		hash := sha256.Sum256(p.Text)
-		if h, ok := new[p.Source]; ok {
+		if h, ok := seen[p.Source]; ok {
 			if h != hash {
 				return nil, fmt.Errorf("engine: %s: two parts have this name and different texts", p.Source)
 			}
 			continue
 		}
-		new[p.Source] = hash
+		seen[p.Source] = hash
 		old := there[p.Source]
 		if old != nil && old.Hash == hash {
 			continue
@@ -127,6 +125,7 @@ func (c *Context) plan(parts []media.Part) ([]*plan, error) {
 type reading struct {
 	c        *Context
 	plans    []*plan
+	most     int // tokens that fit into memory, 0 no bound
 	progress func(Progress)
 	state    Progress
 	begin    time.Time
@@ -300,10 +299,11 @@ func (r *reading) append(j *job) error {
 		r.state.Bytes += t.end - t.offset
 		r.state.Tokens += t.n
 	}
-	if !r.c.stored {
-		if err := r.c.checkGrowth(r.state.Tokens); err != nil {
-			return err
-		}
+	if r.most > 0 && r.state.Tokens > r.most {
+		// What all would come to, by what was read so far.
+		tokens := int64(float64(r.state.Tokens) * float64(r.state.Total) / float64(max(r.state.Bytes, 1)))
+		entry := int64(r.c.model.EntryBytes())
+		return &MemoryError{Tokens: tokens, Bytes: tokens * entry, Max: int64(r.most) * entry}
 	}
 	if r.progress != nil {
 		r.state.Elapsed = time.Since(r.begin)
@@ -313,4 +313,4 @@ func (r *reading) append(j *job) error {
 }
 
 // errEmpty is what asking an empty context gives.
-var errEmpty = errors.New("engine: the context is empty: nothing has been read into it")
+var errEmpty = errors.New("engine: the context is empty: read something into it first")

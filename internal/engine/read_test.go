@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -434,6 +435,46 @@ func TestTooLittleMemoryIsRefusedWithTheNumbers(t *testing.T) {
 	err = c.Read(context.Background(), []media.Part{{Source: "more", Text: text}}, nil)
 	if !errors.As(err, &me) {
 		t.Errorf("the second half: %v", err)
+	}
+}
+
+// Every second part is one that the estimate does not look at, and has many
+// more tokens.
+func TestTooLowAnEstimateIsNoticed(t *testing.T) {
+	m, net := newFake()
+	var parts []media.Part
+	var text []byte
+	for i := range 64 {
+		text = bytes.Repeat([]byte("the city "), 100)
+		if i%2 == 1 {
+			text = bytes.Repeat([]byte("8"), len(text))
+		}
+		parts = append(parts, media.Part{Source: fmt.Sprint(i), Text: text})
+	}
+	all := int64(len(text) * len(parts))
+	need := int64(wantView(m, parts).N)*int64(m.EntryBytes()) + all
+	c := NewContext(m, Options{MaxMemory: need * 3 / 4})
+	err := c.Read(context.Background(), parts, nil)
+	var me *MemoryError
+	if !errors.As(err, &me) || me.Bytes+all < need*9/10 || me.Bytes+all > need*11/10 || me.Max+all > need*3/4 {
+		t.Errorf("%v; needed %d", err, need)
+	}
+	if net.made.Load() == 0 {
+		t.Error("refused before it was read: the estimate was not too low")
+	}
+}
+
+func TestReadingNothingNewIsNoError(t *testing.T) {
+	m, net := newFake()
+	part := media.Part{Source: "a", Text: []byte("the city")}
+	c := NewContext(m, Options{})
+	mustRead(t, c)
+	mustRead(t, c, part)
+	tokens, made := c.Tokens(), net.made.Load()
+	mustRead(t, c, part)
+	mustRead(t, c.Fork(), part)
+	if c.Tokens() != tokens || net.made.Load() != made {
+		t.Errorf("%d tokens, %d entries made; before %d, %d", c.Tokens(), net.made.Load(), tokens, made)
 	}
 }
 
