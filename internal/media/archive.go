@@ -26,7 +26,7 @@ func (o *opener) gzip(source string, data []byte) error {
 	if err != nil {
 		return fmt.Errorf("media: %s: %w", source, err)
 	}
-	plain, err := o.slurp(z)
+	plain, err := o.slurp(z, 0)
 	if err != nil {
 		var size *SizeError
 		if errors.As(err, &size) {
@@ -62,10 +62,54 @@ func (o *opener) plain(source string, data []byte) error {
 	return nil
 }
 
-// tar reads an archive's files in the archive's order.
+// tar reads an archive's files in the archive's order. Of members with the same
+// name the last counts, as when the archive is unpacked.
 func (o *opener) tar(source string, data []byte) error {
+	last := map[string]int{}
+	err := members(source, data, func(m member) error {
+		last[m.name] = m.index
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return members(source, data, func(m member) error {
+		if last[m.name] != m.index {
+			o.skip(m.name, "replaced further on in the archive")
+			return nil
+		}
+		text, err := o.slurp(m, m.size)
+		if err != nil {
+			var size *SizeError
+			if errors.As(err, &size) {
+				return err
+			}
+			return fmt.Errorf("media: %s: damaged archive: %w", m.name, err)
+		}
+		switch {
+		case len(text) == 0:
+			o.skip(m.name, reasonEmpty)
+		case isGzip(text) || isTar(text):
+			o.skip(m.name, "archive inside an archive")
+		default:
+			return o.plain(m.name, text)
+		}
+		return nil
+	})
+}
+
+// member is a file in an archive.
+type member struct {
+	io.Reader
+	index int
+	name  string // "archive/member", never out of the archive
+	size  int64  // a hint, no more than the archive's
+}
+
+// members calls visit with every file of an archive.
+func members(source string, data []byte, visit func(member) error) error {
 	r := tar.NewReader(bytes.NewReader(data))
-	for {
+	for i := 0; ; i++ {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -73,27 +117,14 @@ func (o *opener) tar(source string, data []byte) error {
 		if err != nil {
 			return fmt.Errorf("media: %s: damaged archive: %w", source, err)
 		}
-		if h.Typeflag != tar.TypeReg {
+		switch h.Typeflag {
+		case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
+		default:
 			continue // directories and links hold nothing of their own
 		}
-		member := source + "/" + path.Clean(h.Name)
-		text, err := o.slurp(r)
-		if err != nil {
-			var size *SizeError
-			if errors.As(err, &size) {
-				return err
-			}
-			return fmt.Errorf("media: %s: damaged archive: %w", member, err)
-		}
-		switch {
-		case len(text) == 0:
-			o.skip(member, reasonEmpty)
-		case isGzip(text) || isTar(text):
-			o.skip(member, "archive inside an archive")
-		default:
-			if err := o.plain(member, text); err != nil {
-				return err
-			}
+		m := member{r, i, source + path.Clean("/"+h.Name), min(h.Size, int64(len(data)))}
+		if err := visit(m); err != nil {
+			return err
 		}
 	}
 }

@@ -26,8 +26,8 @@ type Options struct {
 
 // Open reads what names say: files, directories (every file below, in order of
 // their paths; .git, .hg and .svn left out), globs (with ** for any depth) and
-// "-" for standard input. Files ending in .gz or beginning like gzip are
-// opened, and the tar archives in them member by member.
+// "-" for standard input. Files that begin like gzip are opened, whatever
+// their name, and tar archives, in them or not, member by member.
 //
 // A named file that is missing, unreadable or empty is an error. Binary files,
 // and inside directories and archives empty and unreadable ones, are skipped
@@ -58,7 +58,7 @@ func (o *opener) open(name string) error {
 		if o.opts.Stdin == nil {
 			return errors.New("media: no standard input")
 		}
-		return o.named(Stdin, func() ([]byte, error) { return o.slurp(o.opts.Stdin) })
+		return o.named(Stdin, func() ([]byte, error) { return o.slurp(o.opts.Stdin, 0) })
 	}
 	fi, err := os.Stat(name)
 	switch {
@@ -92,8 +92,15 @@ func wrap(source string, err error) error {
 	return fmt.Errorf("media: %s: %w", source, err)
 }
 
-// dir reads every file below root. WalkDir goes in lexical order.
-func (o *opener) dir(root string) error {
+// dir reads every file below root.
+func (o *opener) dir(root string) error { return o.walk(root, o.found) }
+
+// walk calls visit with every file below root, in lexical order, but for those
+// of version control. What it cannot list is skipped; root is an error.
+func (o *opener) walk(root string, visit func(path string) error) error {
+	if fi, err := os.Lstat(root); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
+		root += string(filepath.Separator) // what the link leads to, not the link
+	}
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if path == root {
@@ -102,16 +109,16 @@ func (o *opener) dir(root string) error {
 			o.skip(path, reason(err))
 			return fs.SkipDir
 		}
-		if d.IsDir() {
-			switch d.Name() {
-			case ".git", ".hg", ".svn":
-				if path != root {
-					return fs.SkipDir
-				}
-			}
-			return nil
+		if !d.IsDir() {
+			return visit(path)
 		}
-		return o.found(path)
+		switch d.Name() {
+		case ".git", ".hg", ".svn":
+			if path != root {
+				return fs.SkipDir
+			}
+		}
+		return nil
 	})
 }
 
@@ -123,7 +130,8 @@ func (o *opener) found(path string) error {
 		o.skip(path, reason(err))
 		return nil
 	case fi.IsDir():
-		return nil // a link to a directory could lead in circles
+		o.skip(path, "link to a directory") // it could lead in circles
+		return nil
 	case !fi.Mode().IsRegular():
 		o.skip(path, "not a regular file")
 		return nil
@@ -165,9 +173,9 @@ func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
 
 // glob reads the files that match pattern, directories whole.
 func (o *opener) glob(pattern string) error {
-	paths, err := matches(pattern)
+	paths, err := o.matches(pattern)
 	if err != nil {
-		return fmt.Errorf("media: %s: %w", pattern, err)
+		return wrap(pattern, err)
 	}
 	if len(paths) == 0 {
 		return fmt.Errorf("media: %s: no file matches", pattern)
@@ -188,7 +196,7 @@ func (o *opener) glob(pattern string) error {
 
 // matches expands a pattern, in lexical order. Beyond filepath.Glob, a path
 // element ** stands for any number of directories.
-func matches(pattern string) ([]string, error) {
+func (o *opener) matches(pattern string) ([]string, error) {
 	pattern = filepath.Clean(pattern)
 	head, tail, deep := strings.Cut(filepath.ToSlash(pattern), "**/")
 	if !deep {
@@ -209,13 +217,10 @@ func matches(pattern string) ([]string, error) {
 	}
 	var out []string
 	for _, root := range roots {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				if d != nil && d.IsDir() && path != root && d.Name() == ".git" {
-					return fs.SkipDir
-				}
-				return nil
-			}
+		if fi, err := os.Stat(root); err != nil || !fi.IsDir() {
+			continue
+		}
+		err := o.walk(root, func(path string) error {
 			rel, err := filepath.Rel(root, path)
 			if err == nil && expr.MatchString(filepath.ToSlash(rel)) {
 				out = append(out, path)
@@ -269,21 +274,20 @@ func (o *opener) file(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return o.slurp(f)
+	size := int64(0)
+	if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
+		size = fi.Size()
+	}
+	return o.slurp(f, size)
 }
 
-// slurp reads r to its end, or fails once that is more than may be held.
-func (o *opener) slurp(r io.Reader) ([]byte, error) {
-	size := 0
-	if f, ok := r.(*os.File); ok {
-		if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
-			size = int(min(fi.Size(), 1<<32))
-		}
-	}
+// slurp reads r, which holds size bytes as far as is known, to its end, or fails
+// once that is more than may be held.
+func (o *opener) slurp(r io.Reader, size int64) ([]byte, error) {
 	if o.opts.MaxBytes > 0 {
 		left := o.opts.MaxBytes - o.bytes
-		if int64(size) > left {
-			return nil, &SizeError{Bytes: o.bytes + int64(size), Max: o.opts.MaxBytes}
+		if size > left {
+			return nil, &SizeError{Bytes: o.bytes + size, Max: o.opts.MaxBytes}
 		}
 		r = io.LimitReader(r, left+1)
 	}

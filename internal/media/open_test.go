@@ -110,6 +110,32 @@ func TestGlobs(t *testing.T) {
 	}
 }
 
+// The Go of Debian has its sources behind a link.
+func TestLinksToDirectories(t *testing.T) {
+	root := tree(t, "real/a.txt", "A", "real/d/b.txt", "B", "in/c.txt", "C")
+	for link, to := range map[string]string{"link": "real", filepath.Join("in", "loop"): ".."} {
+		if err := os.Symlink(to, filepath.Join(root, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, c := range []struct {
+		name          string
+		want, skipped []string
+	}{
+		{"link", []string{"link/a.txt=A", "link/d/b.txt=B"}, nil},
+		{"link/**/*.txt", []string{"link/a.txt=A", "link/d/b.txt=B"}, nil},
+		{"li*", []string{"link/a.txt=A", "link/d/b.txt=B"}, nil},
+		{"in", []string{"in/c.txt=C"}, []string{"in/loop: link to a directory"}},
+	} {
+		parts, skipped, err := open(t, root, filepath.Join(root, filepath.FromSlash(c.name)))
+		if err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		same(t, c.name, parts, c.want...)
+		same(t, c.name+" skipped", skipped, c.skipped...)
+	}
+}
+
 func TestOverlappingNamesReadOnce(t *testing.T) {
 	root := tree(t, "a.txt", "A", "b.txt", "B")
 	parts, _, err := open(t, root, filepath.Join(root, "b.txt"), root)
@@ -140,6 +166,18 @@ func TestCompressedFilesAreOpened(t *testing.T) {
 		want = append(want, a+"/x/empty: empty file", a+"/x/two.bin: binary file", a+"/x/three.gz: archive inside an archive")
 	}
 	same(t, "skipped", skipped, want...)
+}
+
+// Members with equal names happen when an archive is added to; names that would
+// lead out of it are only labels here.
+func TestOddMembers(t *testing.T) {
+	root := tree(t, "odd.tar", string(archived("a.txt", "old", "../../up.txt", "U", "/etc/abs.txt", "E", "./a.txt", "new")))
+	parts, skipped, err := open(t, root, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "parts", parts, "odd.tar/up.txt=U", "odd.tar/etc/abs.txt=E", "odd.tar/a.txt=new")
+	same(t, "skipped", skipped, "odd.tar/a.txt: replaced further on in the archive")
 }
 
 func TestDamagedArchives(t *testing.T) {
@@ -216,6 +254,16 @@ func TestBinaryFileIsSkippedAndSaidSo(t *testing.T) {
 		}
 		same(t, name, skipped, name+": binary file")
 	}
+}
+
+func TestTextMayBeginLikeAFormatsName(t *testing.T) {
+	root := tree(t, "notes.md", "GGUF is a format.\n", "model.gguf", "GGUF\x03\x00\x00\x00")
+	parts, skipped, err := open(t, root, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "parts", parts, "notes.md=GGUF is a format.\n")
+	same(t, "skipped", skipped, "model.gguf: binary file")
 }
 
 func TestInvalidUTF8IsKept(t *testing.T) {

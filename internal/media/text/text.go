@@ -19,8 +19,10 @@ func Format() media.Format {
 	}
 }
 
-// signatures begin binary files that may hold no NUL byte near their start.
-var signatures = []string{"%PDF-", "\x89PNG", "\xff\xd8\xff", "GIF8", "PK\x03\x04", "PK\x05\x06", "\x7fELF", "GGUF", "fLaC", "OggS", "RIFF", "BZh", "\xfd7zXZ", "\x28\xb5\x2f\xfd", "7z\xbc\xaf", "\x1f\x8b"}
+// signatures begin binary files that may hold no NUL byte near their start, and
+// no text. Names that a text could begin with, such as GGUF, are not here: those
+// files have NUL bytes in their headers.
+var signatures = []string{"%PDF-", "\x89PNG", "\xff\xd8\xff", "PK\x03\x04", "PK\x05\x06", "\x7fELF", "BZh", "\xfd7zXZ", "\x28\xb5\x2f\xfd", "7z\xbc\xaf", "\x1f\x8b"}
 
 // Match reports whether head looks like text: no NUL byte, as git decides it,
 // no known binary signature, and few control characters.
