@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Files of a stored context's directory.
@@ -158,10 +159,16 @@ func Remove(dir string) error {
 	// Only the files that are ours: a mistaken HANDSCROLL_HOME must not cost a
 	// directory. The manifest goes first, so that a half-removed context is an
 	// uncommitted one.
-	for _, name := range []string{manifestName, manifestName + ".tmp", logName, lockName} {
+	for _, name := range []string{manifestName, manifestName + ".tmp", logName} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("kvcache: %w", err)
 		}
+	}
+	if runtime.GOOS == "windows" {
+		unlock() // an open file cannot be removed there
+	}
+	if err := os.Remove(filepath.Join(dir, lockName)); err != nil {
+		return fmt.Errorf("kvcache: %w", err)
 	}
 	if err := os.Remove(dir); err != nil {
 		return fmt.Errorf("kvcache: %w", err)

@@ -31,7 +31,7 @@ func (e *ModelError) Error() string {
 // Identity is the model that entries belong to.
 type Identity struct {
 	Name        string
-	Fingerprint string // SHA-256 of the model's file, in hex
+	Fingerprint string // SHA-256 over its tensors, in hex
 	DK, DV      int    // width of keys and values
 }
 
@@ -50,6 +50,9 @@ type contents struct {
 
 // live returns the segments that are not dropped.
 func (c *contents) live() []*Segment {
+	if len(c.dropped) == 0 {
+		return c.segments[:len(c.segments):len(c.segments)]
+	}
 	var out []*Segment
 	for i, s := range c.segments {
 		if !c.dropped[i] {
