@@ -6,7 +6,10 @@
 //	parts, skipped, err := handscroll.Files([]string{"src"}, handscroll.FileOptions{})
 //	err = c.Read(ctx, parts, nil)
 //	answer, err := c.Ask(ctx, "What is the default port?")
-//	fmt.Println(answer.Text, answer.Evidence[0].Source, answer.Evidence[0].Line)
+//	fmt.Println(answer.Text)
+//	for _, e := range answer.Evidence {
+//		fmt.Printf("%s:%d: %s\n", e.Source, e.Line, e.Quote)
+//	}
 //
 // A [Context] is a list of parts, each read on its own; reading is linear in
 // length, and every token costs about 140 bytes. A context made by

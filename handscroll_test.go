@@ -97,7 +97,7 @@ func TestErrorsHaveTypes(t *testing.T) {
 
 func TestContextNames(t *testing.T) {
 	t.Setenv("HANDSCROLL_HOME", "/h")
-	for _, bad := range []string{"", ".", "..", ".x", "a/b", `a\b`, "c:", "a\x00", strings.Repeat("x", 101)} {
+	for _, bad := range []string{"", ".", "..", ".x", "a/b", `a\b`, "c:", "a\x00", "a b", "a\nb", "a\xff", "*", strings.Repeat("x", 101)} {
 		if dir, err := handscroll.ContextDir(bad); err == nil {
 			t.Errorf("%q leads to %s", bad, dir)
 		}

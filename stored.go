@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/handscroll/handscroll/internal/engine"
+	"github.com/handscroll/handscroll/internal/media"
 )
 
 // The errors that reading, opening and asking give reasons by.
@@ -22,6 +24,8 @@ type (
 	FormatError = engine.FormatError
 	// LockedError: another process is reading into a stored context.
 	LockedError = engine.LockedError
+	// SizeError: files hold more text than may be in memory; with the numbers.
+	SizeError = media.SizeError
 )
 
 // Source describes a part of a context.
@@ -62,14 +66,18 @@ type StoredContext struct {
 // HANDSCROLL_HOME if that is set, else in the platform's directory for a user's
 // data.
 func ContextDir(name string) (string, error) {
-	if name == "" || len(name) > 100 || strings.HasPrefix(name, ".") || strings.ContainsAny(name, "/\\:\x00") {
-		return "", fmt.Errorf("handscroll: %q is no name for a context: letters, digits and -_. in any script, no slash, no dot first", name)
+	if name == "" || len(name) > 100 || name[0] == '.' || strings.ContainsFunc(name, notInName) {
+		return "", fmt.Errorf("handscroll: %q is no name for a context: up to 100 bytes of letters and digits in any script and of -_. with no dot first", name)
 	}
 	home, err := engine.Home()
 	if err != nil {
 		return "", err
 	}
 	return filepath.Join(home, name), nil
+}
+
+func notInName(r rune) bool {
+	return !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune("-_.", r)
 }
 
 // StoredContexts lists the contexts that [ContextDir] leads to, by name.

@@ -1,11 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"strings"
 	"time"
 
@@ -49,8 +50,14 @@ error, 2 on a wrong command line, 130 after Ctrl-C.`,
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			// A shell that expands -f *.go leaves all but the first file here.
-			f.files = append(f.files, args[:len(args)-1]...)
-			return f.run(cmd, args[len(args)-1])
+			more, question := args[:len(args)-1], args[len(args)-1]
+			for _, name := range more {
+				if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) && !strings.ContainsAny(name, "*?[") {
+					return usageError{fmt.Errorf("ask: there is no file %q; a question of several words needs quotes around it", name)}
+				}
+			}
+			f.files = append(f.files, more...)
+			return f.run(cmd, question)
 		},
 	}
 	f.model.add(cmd)
@@ -112,7 +119,7 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: the answer is longer than %d tokens; allow more with --max-tokens\n", f.maxTokens)
 	}
 	if f.json {
-		err = printJSON(cmd.OutOrStdout(), a, model, f.seed)
+		err = printJSON(cmd, a, model, f.seed)
 	} else {
 		err = printAnswer(cmd.OutOrStdout(), a)
 	}
@@ -124,7 +131,20 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 
 // openFiles opens what is named and says what it skips.
 func openFiles(cmd *cobra.Command, names []string, most int64) ([]handscroll.Part, error) {
-	parts, skipped, err := handscroll.Files(names, handscroll.FileOptions{Stdin: cmd.InOrStdin(), MaxBytes: most})
+	var parts []handscroll.Part
+	var skipped []handscroll.Skipped
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		parts, skipped, err = handscroll.Files(names, handscroll.FileOptions{Stdin: cmd.InOrStdin(), MaxBytes: most})
+	}()
+	select {
+	case <-done:
+	case <-cmd.Context().Done():
+		// A read of a terminal or a pipe cannot be ended; it is left behind.
+		return nil, cmd.Context().Err()
+	}
 	saySkipped(cmd.ErrOrStderr(), skipped)
 	if err != nil {
 		return nil, err
@@ -178,8 +198,11 @@ func storedDir(name string) (string, error) {
 	return dir, nil
 }
 
+// shown keeps text from files from commanding the terminal.
+var shown = strings.NewReplacer("\x1b", "␛", "\u009b", "␛[")
+
 func printAnswer(w io.Writer, a *handscroll.Answer) error {
-	if _, err := fmt.Fprintln(w, a.Text); err != nil {
+	if _, err := fmt.Fprintln(w, shown.Replace(a.Text)); err != nil {
 		return err
 	}
 	for i, e := range a.Evidence {
@@ -189,7 +212,7 @@ func printAnswer(w io.Writer, a *handscroll.Answer) error {
 			}
 		}
 		quote := strings.Join(strings.Fields(e.Quote), " ")
-		if _, err := fmt.Fprintf(w, "%s:%d: %s\n", e.Source, e.Line, quote); err != nil {
+		if _, err := fmt.Fprintf(w, "%s:%d: %s\n", shown.Replace(e.Source), e.Line, shown.Replace(quote)); err != nil {
 			return err
 		}
 	}
@@ -227,7 +250,7 @@ type timingsJSON struct {
 	AnswerS float64 `json:"answer_s"`
 }
 
-func printJSON(w io.Writer, a *handscroll.Answer, model *handscroll.Model, seed int64) error {
+func printJSON(cmd *cobra.Command, a *handscroll.Answer, model *handscroll.Model, seed int64) error {
 	out := answerJSON{
 		Answer: a.Text, Found: a.Found, Evidence: []evidenceJSON{},
 		Usage:   usageJSON(a.Usage),
@@ -238,9 +261,7 @@ func printJSON(w io.Writer, a *handscroll.Answer, model *handscroll.Model, seed 
 		weight := math.Round(float64(e.Weight)*1e4) / 1e4
 		out.Evidence = append(out.Evidence, evidenceJSON{e.Source, e.Line, e.Offset, e.Quote, weight})
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(out)
+	return encodeJSON(cmd, out)
 }
 
 // modelName names a model and, shortly, its weights.

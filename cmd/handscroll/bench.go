@@ -101,6 +101,7 @@ func (f *benchFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	b := bencher{model: model, seed: f.seed, show: newProgress(cmd.ErrOrStderr())}
+	defer b.show.clear()
 	threads := runtime.GOMAXPROCS(0)
 	report := benchReport{Model: modelName(model), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Seed: f.seed}
 	if threads > 1 {

@@ -1,15 +1,24 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/handscroll/handscroll"
 	"github.com/handscroll/handscroll/internal/engine/enginetest"
 )
 
@@ -142,7 +151,10 @@ func TestAskJSON(t *testing.T) {
 func TestReadThenAsk(t *testing.T) {
 	h := newHouse(t)
 	a, b := h.file("d/a.txt", strings.Repeat("alpha beta\n", 100)), h.file("d/b.txt", "gamma\n")
-	h.want(exitOK, []string{"context", "ls"})
+	h.want(exitOK, []string{"context", "ls"}, "no stored contexts", "handscroll read -c NAME")
+	if out := h.want(exitOK, []string{"context", "ls", "--json"}); out != "[]\n" {
+		t.Errorf("no contexts are %q", out)
+	}
 	h.want(exitOK, []string{"read", "-c", "lib", filepath.Dir(a)}, "in 2 parts", "tokens/s")
 	direct := h.want(exitOK, []string{"ask", "-f", filepath.Dir(a), "what?"})
 	stored := h.want(exitOK, []string{"ask", "-c", "lib", "what?"})
@@ -162,6 +174,8 @@ func TestReadThenAsk(t *testing.T) {
 	}
 	h.want(exitOK, []string{"context", "ls"}, "lib", "complete", "Handscroll@")
 	h.want(exitOK, []string{"context", "show", "lib"}, a, b, "1.1 kB")
+	h.want(exitOK, []string{"context", "ls", "--json"}, `"name":"lib"`, `"parts":2`, `"text_bytes":1106`, `"state":"complete"`)
+	h.want(exitOK, []string{"context", "show", "--json", "lib"}, `b.txt","bytes":6`, `"read":true`)
 	// More text for one question, after the stored one.
 	extra := h.file("extra.txt", "delta\n")
 	h.want(exitOK, []string{"ask", "-c", "lib", "-f", extra, "what?"})
@@ -190,6 +204,7 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"ask"}, "no question"},
 		{[]string{"ask", "what?"}, "-f PATH or -c NAME"},
 		{[]string{"ask", "-f", f, " \n"}, "question is empty"},
+		{[]string{"ask", "-f", f, "What", "is", "it?"}, `no file "What"; a question of several words needs quotes`},
 		{[]string{"ask", "-f", f, "--nonsense", "what?"}, "unknown flag"},
 		{[]string{"ask", "-f", f, "--memory", "lots", "what?"}, "is no size"},
 		{[]string{"ask", "-f", f, "--max-tokens", "0", "what?"}, "--max-tokens 0"},
@@ -282,21 +297,116 @@ func TestDamagedStoredContext(t *testing.T) {
 func TestContextLargerThanMemory(t *testing.T) {
 	h := newHouse(t)
 	f := h.file("a.txt", strings.Repeat("quick brown fox\n", 500))
-	h.want(exitError, []string{"ask", "-f", f, "--memory", "100kB", "what?"}, "tokens needs", "100 kB may be used", "handscroll read -c NAME")
-	h.want(exitError, []string{"ask", "-f", f, "--memory", "1kB", "what?"}, "1000 are allowed")
+	h.want(exitError, []string{"ask", "-f", f, "--memory", "100kB", "what?"}, "tokens needs", "0.1 MB may be used", "handscroll read -c NAME")
+	h.want(exitError, []string{"ask", "-f", f, "--memory", "1kB", "what?"}, "1000 are allowed", "--memory")
 	h.want(exitOK, []string{"ask", "-f", f, "--memory", "1GiB", "what?"})
+}
+
+// lateContext is cancelled when Done is asked for the second time: the first
+// watches the files being opened, the second their being read.
+type lateContext struct {
+	context.Context
+	cancel func()
+	asked  atomic.Int32
+}
+
+func (c *lateContext) Done() <-chan struct{} {
+	if c.asked.Add(1) == 2 {
+		c.cancel()
+	}
+	return c.Context.Done()
+}
+
+func (h *house) interruptReading() {
+	ctx, cancel := context.WithCancel(context.Background())
+	h.ctx = &lateContext{Context: ctx, cancel: cancel}
 }
 
 func TestInterrupt(t *testing.T) {
 	h := newHouse(t)
 	f := h.file("a.txt", strings.Repeat("text\n", 200))
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	h.ctx = ctx
+	h.interruptReading()
 	h.want(exitInterrupted, []string{"read", "-c", "lib", f}, "interrupted", "stored in lib", "the same command goes on")
+	h.interruptReading()
 	h.want(exitInterrupted, []string{"ask", "-f", f, "what?"}, "interrupted")
 	h.ctx = context.Background()
+	h.want(exitOK, []string{"context", "ls"}, "empty")
 	h.want(exitOK, []string{"read", "-c", "lib", f}, "in 1 parts")
+}
+
+// Nobody types, and Ctrl-C must not wait for it.
+func TestInterruptWhileStandardInputIsAwaited(t *testing.T) {
+	h := newHouse(t)
+	typing, w := io.Pipe()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	var out, errs bytes.Buffer
+	code := make(chan int)
+	go func() { code <- run(ctx, []string{"ask", "--model", h.model, "-f", "-", "what?"}, typing, &out, &errs) }()
+	w.Write([]byte("half a line"))
+	cancel()
+	select {
+	case got := <-code:
+		if got != exitInterrupted {
+			t.Errorf("exit code %d: %s", got, errs.String())
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("still waiting")
+	}
+}
+
+// The source of evidence from an archive names the archive and the file in it.
+func TestAskOfAnArchive(t *testing.T) {
+	h := newHouse(t)
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	for _, name := range []string{"one.txt", "two.txt"} {
+		text := "x\n" + strings.Repeat("some text in "+name+"\n", 50)
+		if err := w.WriteHeader(&tar.Header{Name: "src/" + name, Mode: 0o644, Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		w.Write([]byte(text))
+	}
+	w.Close()
+	z.Close()
+	f := h.file("src.tar.gz", b.String())
+	out := h.want(exitOK, []string{"ask", "--json", "-f", f, "what?"})
+	var got answerJSON
+	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got.Evidence) == 0 {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, e := range got.Evidence {
+		name, ok := strings.CutPrefix(e.Source, f+"/src/")
+		if !ok || name != "one.txt" && name != "two.txt" || !strings.Contains(e.Quote, name) && e.Line != 1 {
+			t.Errorf("evidence %+v", e)
+		}
+	}
+}
+
+func TestHintsSayWhatToDo(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		text string
+	}{
+		{&os.PathError{Op: "write", Path: "context.log", Err: syscall.ENOSPC}, "free some space"},
+		{&handscroll.LockedError{Dir: "lib"}, "Wait for that process"},
+		{&handscroll.UnfinishedError{Source: "a"}, "handscroll read -c NAME"},
+		{errors.New("no idea"), ""},
+	} {
+		got := hint(fmt.Errorf("wrapped: %w", c.err))
+		if !strings.Contains(got, c.text) || (got == "") != (c.text == "") {
+			t.Errorf("%v: %q", c.err, got)
+		}
+	}
+}
+
+func TestOutputCommandsNoTerminal(t *testing.T) {
+	var b strings.Builder
+	a := &handscroll.Answer{Text: "red \x1b[31m", Evidence: []handscroll.Evidence{{Source: "f\x1bc", Line: 1, Quote: "caf\xe9 \u009b2J"}}}
+	if err := printAnswer(&b, a); err != nil || b.String() != "red ␛[31m\n\nf␛c:1: caf\xe9 ␛[2J\n" {
+		t.Errorf("%q, %v", b.String(), err)
+	}
 }
 
 func TestVersionAndHelp(t *testing.T) {

@@ -118,7 +118,7 @@ func (f *niahFlags) run(cmd *cobra.Command) error {
 	}
 	sum, err := eval.Run(cmd.Context(), c)
 	show.clear()
-	if errors.Is(err, context.Canceled) && !last.Reading {
+	if errors.Is(err, context.Canceled) && last.Total > 0 && !last.Reading {
 		fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: %d of %d questions are done; the same command goes on\n", last.Done, last.Total)
 	}
 	if err != nil {

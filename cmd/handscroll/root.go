@@ -153,6 +153,8 @@ func hint(err error) string {
 		changed    *handscroll.ChangedError
 		unfinished *handscroll.UnfinishedError
 		memory     *handscroll.MemoryError
+		size       *handscroll.SizeError
+		locked     *handscroll.LockedError
 	)
 	switch {
 	case errors.As(err, &format):
@@ -165,6 +167,10 @@ func hint(err error) string {
 		return "\nFinish it with 'handscroll read -c NAME'."
 	case errors.As(err, &memory):
 		return "\nStore the context on disk with 'handscroll read -c NAME PATH...', or allow more with --memory."
+	case errors.As(err, &size):
+		return "\nName fewer files, or allow more with --memory where the command has it."
+	case errors.As(err, &locked):
+		return "\nWait for that process to end, or end it, and run the command again."
 	case errors.Is(err, syscall.ENOSPC):
 		return "\nWhat was read so far is kept: free some space and run the same command again."
 	}

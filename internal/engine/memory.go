@@ -10,22 +10,8 @@ type MemoryError struct {
 }
 
 func (e *MemoryError) Error() string {
-	return fmt.Sprintf("engine: a context of about %d tokens needs %s of memory; %s may be used",
-		e.Tokens, formatBytes(e.Bytes), formatBytes(e.Max))
-}
-
-// formatBytes writes a size with three digits.
-func formatBytes(n int64) string {
-	const units = "kMGTPE"
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	x, u := float64(n)/1000, 0
-	for x >= 999.5 && u < len(units)-1 {
-		x /= 1000
-		u++
-	}
-	return fmt.Sprintf("%.3g %cB", x, units[u])
+	return fmt.Sprintf("engine: a context of about %d tokens needs %.1f MB of memory; %.1f MB may be used",
+		e.Tokens, float64(e.Bytes)/1e6, float64(e.Max)/1e6)
 }
 
 // MemoryLimit is what Options.MaxMemory 0 stands for: nine tenths of the memory
