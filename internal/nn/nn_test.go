@@ -239,3 +239,95 @@ func TestPointerMixture(t *testing.T) {
 		t.Errorf("probabilities add up to %.6f", sum)
 	}
 }
+
+// TestKeyValue compares entries with their definition: what stands outside the
+// segment counts as zeros.
+func TestKeyValue(t *testing.T) {
+	lt := newLayerTest()
+	const d, dk, dv, look = 5, 4, 3, 4
+	l, tok := NewKeyValue(&lt.ps, d, dk, dv, look, F32, lt.add), twoSegments()
+	w := lt.ready()
+	z, k, v := random(lt.r, tok.T*d), make([]float32, tok.T*dk), make([]float32, tok.T*dv)
+	l.Forward(&lt.s, k, v, z, tok, &KeyValueAct{})
+	for _, sp := range tok.Spans {
+		for p := sp.Start; p < sp.End; p++ {
+			side := func(offsets ...int) (in []float32) {
+				for _, o := range offsets {
+					if f := p + o; f >= sp.Start && f < sp.End {
+						in = append(in, z[f*d:(f+1)*d]...)
+					} else {
+						in = append(in, make([]float32, d)...)
+					}
+				}
+				return in
+			}
+			key := matVec(lt.ps.List[0].Of(w), dk, side(0, -1, look/2, look))
+			kernel.Scale(key, float32(1/math.Sqrt(float64(kernel.SumSquares(key)))))
+			closeTo(t, "key", k[p*dk:(p+1)*dk], key, 1e-4)
+			closeTo(t, "value", v[p*dv:(p+1)*dv], matVec(lt.ps.List[1].Of(w), dv, side(0, 1)), 1e-4)
+		}
+	}
+}
+
+// TestCross compares global attention with its definition, for a row with a
+// continuation bonus and one that sees fewer entries.
+func TestCross(t *testing.T) {
+	lt := newLayerTest()
+	const d, heads, dk, dv, n = 6, 3, 4, 5, 9
+	l := NewCross(&lt.ps, "attn", d, heads, dk, dv, F32, lt.add)
+	w := lt.ready()
+	copy(l.Follow.Of(w), random(lt.r, d))
+	rows := &Rows{Token: make([]int32, 2), Limit: []int32{9, 5}, Prev: []int32{2, 7}} // 8 is beyond row 1's limit
+	x, k, v := random(lt.r, 2*d), random(lt.r, n*dk), random(lt.r, n*dv)
+	got := make([]float32, 2*d)
+	l.Forward(&lt.s, w, got, x, k, v, n, rows, &CrossAct{})
+	for i := range 2 {
+		xi, seen := x[i*d:(i+1)*d], int(rows.Limit[i])
+		q, lnN := matVec(lt.ps.List[0].Of(w), heads*dk, xi), math.Log(float64(seen))
+		ctx := make([]float32, heads*dv)
+		for h := range heads {
+			qh := q[h*dk : (h+1)*dk]
+			kernel.Scale(qh, float32(1/math.Sqrt(float64(kernel.SumSquares(qh)))))
+			temp := math.Exp(float64(l.Temp.Of(w)[h]))
+			e, z := make([]float64, seen+1), 0.0
+			for p := range e {
+				logit := temp * lnN * float64(l.Sink.Of(w)[h])
+				if p < seen {
+					logit = temp * lnN * float64(kernel.Dot(qh, k[p*dk:(p+1)*dk]))
+				}
+				if h == 0 && i == 0 && p == 3 {
+					logit += lnN * float64(kernel.Dot(l.Follow.Of(w), xi)+l.FollowBias.Of(w)[0])
+				}
+				e[p] = math.Exp(logit)
+				z += e[p]
+			}
+			for p := range e {
+				val := l.SinkValue.Of(w)
+				if p < seen {
+					val = v[p*dv : (p+1)*dv]
+				}
+				kernel.Axpy(ctx[h*dv:(h+1)*dv], float32(e[p]/z), val)
+			}
+		}
+		closeTo(t, "cross", got[i*d:(i+1)*d], matVec(lt.ps.List[1].Of(w), d, ctx), 1e-4)
+	}
+}
+
+// TestRope compares angles far into a segment, which are composed from two
+// tables, with their definition.
+func TestRope(t *testing.T) {
+	const dim, base = 6, 1000.0
+	rope := NewRope(dim, base)
+	tok := &Tokens{T: 70, Spans: []Span{{0, 40, 1 << 20}, {40, 70, 960}}}
+	var s Scratch
+	rope.Prepare(&s, tok)
+	for _, sp := range tok.Spans {
+		for j := sp.Start; j < sp.End; j++ {
+			for i := range dim / 2 {
+				sin, cos := math.Sincos(float64(sp.Pos+j-sp.Start) * math.Pow(base, -2*float64(i)/dim))
+				at := j*dim/2 + i
+				closeTo(t, "angle", []float32{tok.Cos[at], tok.Sin[at]}, []float32{float32(cos), float32(sin)}, 1e-6)
+			}
+		}
+	}
+}
