@@ -130,6 +130,7 @@ func TestBroken(t *testing.T) {
 		"block":          {func(b []byte) { b[m+20] = byte(tensor.Q8_0) }, "whole blocks"},
 		"alignment":      {func(b []byte) { b[v+4+8+4] = 3 }, "multiple of"},
 		"data offset":    {func(b []byte) { le.PutUint64(b[v+4+8+4:], 1<<40) }, "complete"},
+		"overlap":        {func(b []byte) { le.PutUint64(b[v+4+8+4:], 0) }, "within that of tensor"},
 		"offset wraps":   {func(b []byte) { le.PutUint64(b[v+4+8+4:], ^uint64(31)) }, "complete"},
 	} {
 		b := bytes.Clone(whole)

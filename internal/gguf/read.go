@@ -1,11 +1,13 @@
 package gguf
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"github.com/handscroll/handscroll/internal/tensor"
 )
@@ -213,6 +215,13 @@ func (r *reader) locate(f *File, infos []info) {
 		}
 		a := base + x.off
 		x.t.Data = r.data[a : a+x.size : a+x.size]
+	}
+	// Overlapping tensors could claim the file's size many times over.
+	slices.SortFunc(infos, func(a, b info) int { return cmp.Compare(a.off, b.off) })
+	for i := 1; i < len(infos); i++ {
+		if a, b := infos[i-1], infos[i]; b.off < a.off+a.size {
+			r.fail(b.at, "tensor %q: data at %d, within that of tensor %q", b.t.Name, base+b.off, a.t.Name)
+		}
 	}
 }
 

@@ -34,9 +34,9 @@ func (c *Config) Validate() error {
 	}
 	for _, b := range []bound{
 		{"vocab", c.Vocab, 272, 1 << 20}, {"width", c.Width, 16, 8192},
-		{"self_layers", c.SelfLayers, 1, 256}, {"cross_layers", c.CrossLayers, 1, 64},
+		{"self_layers", c.SelfLayers, 1, 64}, {"cross_layers", c.CrossLayers, 1, 16},
 		{"heads", c.Heads, 1, 256}, {"window", c.Window, 1, 4096}, {"taps", c.Taps, 1, 16},
-		{"experts", c.Experts, 0, 1024}, {"top_k", c.TopK, 0, 64}, {"hidden", c.Hidden, 1, 1 << 16},
+		{"experts", c.Experts, 0, 256}, {"top_k", c.TopK, 0, 64}, {"hidden", c.Hidden, 1, 1 << 16},
 		{"cross_heads", c.CrossHeads, 1, 64}, {"key_dim", c.KeyDim, 4, 1024},
 		{"value_dim", c.ValueDim, 4, 1024}, {"lookahead", c.Lookahead, 1, 1024},
 	} {
@@ -51,8 +51,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("model: top_k is %d of %d experts", c.TopK, c.Experts)
 	case c.KeyDim%4 != 0:
 		return fmt.Errorf("model: key_dim %d is not a multiple of 4", c.KeyDim)
-	case c.RopeBase <= 1:
-		return fmt.Errorf("model: rope_base is %g, want more than 1", c.RopeBase)
+	case !(c.RopeBase > 1 && c.RopeBase <= 1e9): // NaN too
+		return fmt.Errorf("model: rope_base is %g, want more than 1, at most 1e9", c.RopeBase)
 	}
 	return nil
 }

@@ -59,6 +59,9 @@ func (d *Decoder) Next(ctx context.Context) (Step, error) {
 	if err != nil {
 		return Step{}, err
 	}
+	if n := kernel.SumSquares(x); n-n != 0 {
+		return Step{}, fmt.Errorf("model: step %d has no finite activations: the weights are damaged", len(d.ids)-d.asked)
+	}
 	m, w := d.m, d.m.Params.Data
 	logits := d.scratch.Floats(m.Config.Vocab)
 	m.pointer.Head.Mul(&d.scratch, logits, x, 1, false)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/handscroll/handscroll/internal/gguf"
@@ -84,6 +85,9 @@ func LoadTokenizer(f *gguf.File) (*tokenizer.BPE, error) {
 	if err != nil {
 		return nil, err
 	}
+	if special != tokenizer.NumSpecial {
+		return nil, fmt.Errorf("model: tokenizer.ggml.special_count is %d, want %d", special, tokenizer.NumSpecial)
+	}
 	v, err := tokenizer.FromStrings(pieces, merges, int(special))
 	if err != nil {
 		return nil, err
@@ -131,30 +135,40 @@ func load(f *gguf.File, prec nn.Precision, loss RouterLoss) (*Native, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, err := New(c, tok, loss)
+	m, err := declare(c, tok, loss)
 	if err != nil {
 		return nil, err
 	}
 	if m.AbsentBias, err = f.Meta.Float32(keyAbsentBias); err != nil {
 		return nil, err
 	}
+	if b := m.AbsentBias; b-b != 0 {
+		return nil, fmt.Errorf("model: %s is %g, want a finite number", keyAbsentBias, b)
+	}
+	// Shapes come before memory: no more is taken than the file's size asks for.
+	found := map[string]*gguf.Tensor{}
 	for _, p := range m.Params.List {
 		t, err := f.Tensor(p.Name)
 		if err != nil {
 			return nil, err
 		}
+		found[p.Name] = t
 		if !slices.Equal(t.Shape, p.Shape) {
 			return nil, fmt.Errorf("model: tensor %q has shape %v, want %v", p.Name, t.Shape, p.Shape)
 		}
+	}
+	m.alloc()
+	for _, p := range m.Params.List {
 		if err := LoadTensor(f, p.Name, p.Of(m.Params.Data)); err != nil {
 			return nil, err
 		}
 	}
-	m.Fingerprint = fingerprint(f)
+	m.Fingerprint = m.fingerprint(found)
 	return m, nil
 }
 
-// LoadTensor decodes the named tensor into dst, which has its size.
+// LoadTensor decodes the named tensor into dst, which has its size, and checks
+// that its values are finite.
 func LoadTensor(f *gguf.File, name string, dst []float32) error {
 	t, err := f.Tensor(name)
 	if err != nil {
@@ -175,13 +189,30 @@ func LoadTensor(f *gguf.File, name string, dst []float32) error {
 	default:
 		return fmt.Errorf("model: tensor %q is %v, want F32 or BF16", name, t.Type)
 	}
+	for i, v := range dst {
+		if v-v != 0 {
+			return fmt.Errorf("model: tensor %q: element %d is %g, want a finite number", name, i, v)
+		}
+	}
 	return nil
 }
 
-// fingerprint identifies a model: what stored contexts are bound to.
-func fingerprint(f *gguf.File) string {
+// fingerprint identifies a model: what stored contexts are bound to. It covers
+// what entries and token ids follow from (hyper-parameters, vocabulary and the
+// tensors as stored) and leaves out AbsentBias: calibrating again keeps the
+// contexts.
+func (m *Native) fingerprint(found map[string]*gguf.Tensor) string {
 	h := sha256.New()
-	for _, t := range f.Tensors {
+	for _, x := range m.Config.fields() {
+		fmt.Fprintf(h, "%s %d\n", x.key, *x.v)
+	}
+	fmt.Fprintf(h, "%s %x\n", keyRopeBase, math.Float32bits(float32(m.Config.RopeBase)))
+	v := m.Tokens.Vocab()
+	for _, merge := range v.Merges {
+		fmt.Fprintf(h, "%d %d\n", merge[0], merge[1])
+	}
+	for _, p := range m.Params.List {
+		t := found[p.Name]
 		fmt.Fprintf(h, "%s %v %v\n", t.Name, t.Shape, t.Type)
 		h.Write(t.Data)
 	}

@@ -11,7 +11,7 @@ import (
 type Native struct {
 	Config      Config
 	Tokens      *tokenizer.BPE
-	Fingerprint string // SHA-256 of the file, hexadecimal; empty before a save
+	Fingerprint string // SHA-256 in hexadecimal of what entries follow from; empty unless loaded
 	Params      nn.Params
 	// AbsentBias is added to the logit of <|absent|> when an answer begins. It
 	// is calibrated after training.
@@ -52,6 +52,17 @@ type RouterLoss struct {
 
 // New makes a model with zero weights; call Params.Reset and Refresh, or load.
 func New(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
+	m, err := declare(c, tok, loss)
+	if err != nil {
+		return nil, err
+	}
+	m.alloc()
+	return m, nil
+}
+
+// declare lays out the layers and names their parameters, without memory for
+// them: a file's configuration is believed only when its tensors agree.
+func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -86,9 +97,12 @@ func New(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 	}
 	m.normOut = nn.NewRMSNorm(ps, "output_norm", d)
 	m.pointer = nn.NewPointer(ps, d, c.Vocab, c.Precision, add)
-	m.rope = nn.NewRope(d/c.Heads, c.RopeBase)
-	ps.Alloc()
 	return m, nil
+}
+
+func (m *Native) alloc() {
+	m.rope = nn.NewRope(m.Config.Width/m.Config.Heads, m.Config.RopeBase)
+	m.Params.Alloc()
 }
 
 // Refresh packs the weights for products after they changed; train also packs
