@@ -171,10 +171,17 @@ func hint(err error) string {
 		return "\nName fewer files, or allow more with --memory where the command has it."
 	case errors.As(err, &locked):
 		return "\nWait for that process to end, or end it, and run the command again."
-	case errors.Is(err, syscall.ENOSPC):
+	case diskFull(err):
 		return "\nWhat was read so far is kept: free some space and run the same command again."
 	}
 	return ""
+}
+
+// diskFull reports whether err says so, in either of the ways of Windows too.
+func diskFull(err error) bool {
+	const errorHandleDiskFull, errorDiskFull = syscall.Errno(39), syscall.Errno(112)
+	return errors.Is(err, syscall.ENOSPC) ||
+		runtime.GOOS == "windows" && (errors.Is(err, errorHandleDiskFull) || errors.Is(err, errorDiskFull))
 }
 
 // interruptedRead is a cancelled reading into a stored context.

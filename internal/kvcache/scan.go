@@ -31,7 +31,7 @@ func (e *ModelError) Error() string {
 // Identity is the model that entries belong to.
 type Identity struct {
 	Name        string
-	Fingerprint string // SHA-256 over its tensors, in hex
+	Fingerprint string // SHA-256 of what entries depend on, in hex
 	DK, DV      int    // width of keys and values
 }
 
