@@ -255,6 +255,12 @@ func TestBadModels(t *testing.T) {
 		cut := h.file("cut.gguf", string(data[:n]))
 		h.want(exitError, []string{"ask", "--model", cut, "-f", f, "what?"}, "cut.gguf")
 	}
+	// The magic, the version, the numbers of tensors and of keys, a key's length.
+	for _, at := range []int{0, 4, 15, 23, 31} {
+		bad := bytes.Clone(data)
+		bad[at] ^= 0x40
+		h.want(exitError, []string{"ask", "--model", h.file("bad.gguf", string(bad)), "-f", f, "what?"}, "bad.gguf")
+	}
 	h.want(exitError, []string{"ask", "--model", h.file("text.gguf", strings.Repeat("no model ", 100)), "-f", f, "what?"}, "text.gguf")
 	h.want(exitError, []string{"ask", "--model", filepath.Join(h.dir, "gone.gguf"), "-f", f, "what?"}, "gone.gguf")
 }

@@ -231,6 +231,17 @@ func TestUnreadableFile(t *testing.T) {
 	same(t, "skipped", skipped, "secret.txt: permission denied")
 }
 
+// A file whose bytes fail to come, as from a broken disk, for any user.
+func TestFileThatFailsToBeRead(t *testing.T) {
+	const broken = "/proc/self/mem" // nothing is mapped at its beginning
+	if _, err := os.Stat(broken); err != nil {
+		t.Skip(err)
+	}
+	if _, _, err := open(t, "", broken); err == nil || !strings.Contains(err.Error(), broken+": input/output error") {
+		t.Error(err)
+	}
+}
+
 // A link that leads nowhere cannot be read by anyone.
 func TestUnreadableLink(t *testing.T) {
 	root := tree(t, "open.txt", "o")
