@@ -70,7 +70,8 @@ type Progress struct {
 // cancelled it stops soon and returns the context's error. What a stored
 // context has read by then, or by the moment the process is killed, stays; the
 // next Read goes on from there, and first finishes, without needing its file,
-// a part that was left half read.
+// a part that was left half read. Until a Read has come to its end, Ask returns
+// an [*UnfinishedError]; a Read of no parts leaves it at those that are there.
 func (c *Context) Read(ctx context.Context, parts []Part, progress func(Progress)) error {
 	ps := make([]media.Part, len(parts))
 	for i, p := range parts {

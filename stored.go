@@ -14,7 +14,7 @@ import (
 type (
 	// ChangedError: a part has another text than when it was read.
 	ChangedError = engine.ChangedError
-	// UnfinishedError: reading a part was interrupted and not taken up again.
+	// UnfinishedError: reading was interrupted and not taken up again.
 	UnfinishedError = engine.UnfinishedError
 	// MemoryError: a context does not fit into memory; with the numbers.
 	MemoryError = engine.MemoryError

@@ -336,7 +336,8 @@ func TestInterrupt(t *testing.T) {
 	h.interruptReading()
 	h.want(exitInterrupted, []string{"ask", "-f", f, "what?"}, "interrupted")
 	h.ctx = context.Background()
-	h.want(exitOK, []string{"context", "ls"}, "empty")
+	h.want(exitOK, []string{"context", "ls"}, "unfinished")
+	h.want(exitError, []string{"ask", "-c", "lib", "what?"}, "has not been finished", "Go on with")
 	h.want(exitOK, []string{"read", "-c", "lib", f}, "in 1 parts")
 }
 

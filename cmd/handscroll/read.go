@@ -26,8 +26,8 @@ func newReadCmd() *cobra.Command {
 
 PATH is as for ask. Files that are stored already and have not changed are not
 read again; new ones are added. After an interruption of any kind the same
-command goes on where it stopped; without PATH it only finishes a file that was
-left half read. The text is stored as well, so that quotes survive the files.
+command goes on where it stopped, and until then the context is not asked;
+without PATH a file that was left half read is finished, and no more read. The text is stored as well, so that quotes survive the files.
 
 Contexts are kept under HANDSCROLL_HOME, or in the platform's data directory.`,
 		Example: `  handscroll read -c library books/*.txt.gz

@@ -164,7 +164,7 @@ func hint(err error) string {
 	case errors.As(err, &changed):
 		return "\nRead it again in place of the old text with 'handscroll read --replace'."
 	case errors.As(err, &unfinished):
-		return "\nFinish it with 'handscroll read -c NAME'."
+		return "\nGo on with the same 'handscroll read -c NAME PATH...'; without PATH it leaves it at the files that were begun."
 	case errors.As(err, &memory):
 		return "\nStore the context on disk with 'handscroll read -c NAME PATH...', or allow more with --memory."
 	case errors.As(err, &size):

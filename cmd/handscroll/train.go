@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,11 +24,12 @@ func newTrainCmd() *cobra.Command {
 
 The run's folder holds checkpoint.gguf, from which the same command goes on
 after a stop, train.jsonl with a line of metrics a step, curves.png, and at the
-end model.gguf, which every command takes as --model.`,
+end model.gguf, which every command takes as --model. Ctrl-C finishes the step
+and saves a checkpoint; a second one ends at once.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if recipe == "" {
-				return errors.New("train: name a recipe with -r, for example recipes/nano.yaml")
+				return usageError{errors.New("train: name a recipe with -r, for example recipes/nano.yaml")}
 			}
 			return runTrain(cmd, recipe, out)
 		},
@@ -41,8 +40,7 @@ end model.gguf, which every command takes as --model.`,
 }
 
 func runTrain(cmd *cobra.Command, path, out string) (err error) {
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx := cmd.Context()
 	r, err := train.LoadRecipe(path)
 	if err != nil {
 		return err
@@ -64,6 +62,9 @@ func runTrain(cmd *cobra.Command, path, out string) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	say(fmt.Sprintf("%s: %d parameters, seed %d, from step %d of %d", r.Name, len(t.Model.Params.Data), r.Seed, t.Step, r.Steps))
 	log, err := train.OpenLog(out, t.Step)
 	if err != nil {
@@ -73,7 +74,9 @@ func runTrain(cmd *cobra.Command, path, out string) (err error) {
 	p := newTrainProgress(r.Steps)
 	var logErr error
 	err = t.Run(ctx, func(m *train.Metrics) {
-		logErr = errors.Join(logErr, log.Add(m))
+		if logErr == nil {
+			logErr = log.Add(m)
+		}
 		if line := p.line(m); line != "" {
 			say(line)
 		}
@@ -89,7 +92,12 @@ func runTrain(cmd *cobra.Command, path, out string) (err error) {
 	c := t.Calibrate()
 	say(fmt.Sprintf("calibrated on %d questions: bias of absent %.2f; with an answer yet called absent %.2f%%, absent and called so %.1f%%",
 		c.Present+c.Absent, c.Bias, 100*c.FalseAbsent, 100*c.FoundAbsent))
-	return t.SaveModel(filepath.Join(out, "model.gguf"))
+	path = filepath.Join(out, "model.gguf")
+	if err := t.SaveModel(path); err != nil {
+		return err
+	}
+	say("the model is " + path)
+	return nil
 }
 
 // trainProgress prints a line now and then: often on a terminal, rarely in a pipe.

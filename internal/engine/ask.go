@@ -35,13 +35,17 @@ type Answer struct {
 	Read, Answer           time.Duration
 }
 
-// UnfinishedError says that reading a part was interrupted.
+// UnfinishedError says that reading was interrupted, or is still going on in
+// another process.
 type UnfinishedError struct {
-	Source string
-	Tokens int // read so far
+	Source string // the part that is half read; "" if none is, but some may be missing
+	Tokens int    // read so far, of that part or of all
 }
 
 func (e *UnfinishedError) Error() string {
+	if e.Source == "" {
+		return fmt.Sprintf("engine: reading stopped after %d tokens, between two parts, and has not been finished", e.Tokens)
+	}
 	return fmt.Sprintf("engine: reading %s stopped after %d tokens and has not been finished", e.Source, e.Tokens)
 }
 
@@ -57,6 +61,9 @@ func (c *Context) Ask(ctx context.Context, question string) (ans *Answer, err er
 		if !s.Done() {
 			return nil, &UnfinishedError{s.Source, s.Tokens()}
 		}
+	}
+	if c.partial {
+		return nil, &UnfinishedError{Tokens: c.Tokens()}
 	}
 	if c.Tokens() == 0 {
 		return nil, errEmpty

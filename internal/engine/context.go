@@ -49,7 +49,8 @@ type pages interface {
 	Append(b kvcache.Block) error
 	Drop(s *kvcache.Segment) error
 	Commit() error
-	Finish() error
+	Finish(complete bool) error
+	Complete() bool
 	Close() error
 }
 
@@ -59,8 +60,11 @@ type Context struct {
 	opts   Options
 	pages  pages
 	stored bool
-	cached int           // tokens that were there before any Read
-	read   time.Duration // in all Reads, or opening
+	// partial says that the last Read did not come to its end, so that parts
+	// may be missing.
+	partial bool
+	cached  int           // tokens that were there before any Read
+	read    time.Duration // in all Reads, or opening
 
 	view   kvcache.View
 	starts []int // position of each segment's first token, and the end
@@ -93,6 +97,7 @@ func OpenContext(m *Model, dir string, opts Options) (*Context, error) {
 			}
 		}
 	}
+	c.partial = !store.Complete()
 	c.cached = c.Tokens()
 	c.read = time.Since(begin)
 	return c, nil
@@ -111,7 +116,7 @@ func (c *Context) refresh() {
 
 // Fork returns a context in memory that begins with what c has read.
 func (c *Context) Fork() *Context {
-	f := &Context{model: c.model, opts: c.opts, cached: c.cached, read: c.read, pages: kvcache.NewMemory(c.pages.Segments())}
+	f := &Context{model: c.model, opts: c.opts, partial: c.partial, cached: c.cached, read: c.read, pages: kvcache.NewMemory(c.pages.Segments())}
 	f.refresh()
 	return f
 }

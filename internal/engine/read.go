@@ -44,7 +44,9 @@ type plan struct {
 // unfinished is finished first, from its stored text; parts may then be empty.
 //
 // When ctx is cancelled Read returns its error, keeping all chunks that are
-// done. In a stored context they survive whatever ends the process.
+// done. In a stored context they survive whatever ends the process. Until a
+// Read has come to its end, of the same parts or of none, Ask refuses: it would
+// miss parts without a word.
 func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Progress)) (err error) {
 	defer recoverTo(&err)
 	begin := time.Now()
@@ -56,14 +58,19 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 	}
 	defer func() {
 		// Also after a failure: what was appended is valid.
-		if e := c.pages.Finish(); e != nil && err == nil {
+		if e := c.pages.Finish(!c.partial); e != nil && err == nil {
 			err = e
 		}
 		c.refresh()
 	}()
+	c.partial = c.partial || !c.pages.Complete()
 	plans, err := c.plan(parts)
-	if err != nil || len(plans) == 0 {
+	if err != nil {
 		return err
+	}
+	if len(plans) == 0 {
+		c.partial = false
+		return nil
 	}
 	r := newReading(c, plans, progress)
 	if !c.stored {
@@ -71,7 +78,15 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 			return err
 		}
 	}
-	return r.run(ctx)
+	if err := c.pages.Commit(); err != nil { // from here on a kill leaves it partial
+		return err
+	}
+	c.partial = true
+	if err := r.run(ctx); err != nil {
+		return err
+	}
+	c.partial = false
+	return nil
 }
 
 // plan compares parts with what is there.

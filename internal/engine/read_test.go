@@ -376,6 +376,67 @@ func TestUnfinishedPartIsFinishedFromItsStoredText(t *testing.T) {
 	sameView(t, c.view, wantView(m, parts))
 }
 
+// An interruption between two parts leaves no half-read one, yet what was to
+// be read is not all there.
+func TestInterruptionBetweenParts(t *testing.T) {
+	m, _ := newFake()
+	var parts []media.Part
+	for i := range 12 { // each more than half a chunk, so that no two share a job
+		parts = append(parts, media.Part{Source: fmt.Sprint(i), Text: bytes.Repeat([]byte("the city\n"), 20)})
+	}
+	parts[11].Text = append(parts[11].Text, "the port = 1\n"...)
+	const chunk = 100
+	if n := m.CountTokens(parts[0].Text); n > chunk-10 || n <= chunk/2 {
+		t.Fatalf("parts of %d tokens", n)
+	}
+	for _, stored := range []bool{false, true} {
+		open := func(dir string) *Context {
+			c, err := OpenContext(m, dir, Options{Workers: 1, chunk: chunk})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		dir := t.TempDir()
+		c := NewContext(m, Options{Workers: 1, chunk: chunk})
+		if stored {
+			c = open(dir)
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		err := c.Read(ctx, parts, func(Progress) { cancel() })
+		if !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		if s := c.Sources(); len(s) == 0 || len(s) > 10 || !s[len(s)-1].Done {
+			t.Fatalf("not stopped between parts: %+v", s)
+		}
+		if stored {
+			c.Close()
+			c = open(dir)
+		}
+		var ue *UnfinishedError
+		for _, x := range []*Context{c, c.Fork()} {
+			if _, err := x.Ask(context.Background(), "the port ="); !errors.As(err, &ue) || ue.Source != "" || ue.Tokens != c.Tokens() {
+				t.Errorf("stored %v: %v", stored, err)
+			}
+		}
+		c2 := c.Fork()
+		mustRead(t, c2)
+		if a := ask(t, c2, "the port ="); a.Found {
+			t.Errorf("found in a part that was not read: %+v", a)
+		}
+		mustRead(t, c, parts...)
+		if stored {
+			c.Close()
+			c = open(dir)
+		}
+		if a := ask(t, c, "the port ="); !a.Found {
+			t.Errorf("stored %v: %+v", stored, a)
+		}
+		c.Close()
+	}
+}
+
 func TestUnfinishedPartIsReplaced(t *testing.T) {
 	m, _ := newFake()
 	rng := rand.New(rand.NewPCG(6, 7))

@@ -37,7 +37,7 @@ func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (s 
 			return nil, fmt.Errorf("engine: insert at token %d of %d", in.At, length)
 		}
 	}
-	out := &Context{model: c.model, opts: c.opts, cached: c.cached}
+	out := &Context{model: c.model, opts: c.opts, partial: c.partial, cached: c.cached}
 	var segments []*kvcache.Segment
 	for i, seg := range c.pages.Segments() {
 		base := c.starts[i]

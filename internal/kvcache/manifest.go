@@ -28,7 +28,7 @@ type manifest struct {
 	Segments    int    `json:"segments"`
 	Tokens      int64  `json:"tokens"`
 	Text        int64  `json:"text"`     // bytes of the segments' texts
-	Complete    bool   `json:"complete"` // whether the last segment was read to its end
+	Complete    bool   `json:"complete"` // whether the last writer came to its end
 }
 
 const formatName = "handscroll context"
@@ -100,7 +100,7 @@ type Info struct {
 	Tokens   int64
 	Text     int64 // bytes of text
 	Bytes    int64 // bytes on disk
-	Complete bool  // false while a segment is half read
+	Complete bool  // false if the last writer did not come to its end
 	Err      error // why the manifest cannot be read
 }
 

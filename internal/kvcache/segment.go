@@ -84,7 +84,10 @@ func (m *Memory) Drop(s *Segment) error {
 func (m *Memory) Commit() error { return nil }
 
 // Finish does nothing.
-func (m *Memory) Finish() error { return nil }
+func (m *Memory) Finish(bool) error { return nil }
+
+// Complete is true: what was not read is its owner's to know.
+func (m *Memory) Complete() bool { return true }
 
 // Segments returns the segments in order.
 func (m *Memory) Segments() []*Segment { return m.segments }

@@ -24,6 +24,8 @@ type Store struct {
 	id   Identity
 	data []byte // the mapping that segments point into
 	log  contents
+	// complete is what the manifest said, at Open or Edit.
+	complete bool
 
 	// Between Edit and Finish:
 	unlock    func()
@@ -54,6 +56,7 @@ func Open(dir string, id Identity) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.complete = m.Complete
 	if err := s.load(m.Committed, 0); err != nil {
 		s.Close()
 		return nil, err
@@ -66,6 +69,10 @@ func (s *Store) Dir() string { return s.dir }
 
 // Identity returns the model that the entries were made by.
 func (s *Store) Identity() Identity { return s.id }
+
+// Complete reports whether the last writer came to the end of what it meant to
+// append.
+func (s *Store) Complete() bool { return s.complete }
 
 // load maps the first n bytes of the log and scans them, comparing payload
 // checksums from offset verify on.
@@ -165,6 +172,8 @@ func (s *Store) Edit() (err error) {
 	if err := s.salvage(m); err != nil {
 		return err
 	}
+	// Beyond the commit is what a killed writer had begun with.
+	s.complete = m.Complete && s.log.end <= m.Committed
 	s.end = s.log.end
 	s.count = uint32(len(s.log.segments))
 	s.shadow = nil
@@ -298,32 +307,35 @@ func (s *Store) Drop(seg *Segment) error {
 	return fmt.Errorf("kvcache: %s: not a segment of this context", seg.Source)
 }
 
-// Commit makes everything appended survive a power cut.
-func (s *Store) Commit() error {
+// Commit makes everything appended survive a power cut, and known as not yet
+// complete.
+func (s *Store) Commit() error { return s.commit(false) }
+
+func (s *Store) commit(complete bool) error {
 	if err := s.file.Sync(); err != nil {
 		return fmt.Errorf("kvcache: %w", err)
 	}
 	m := manifest{
 		Format: formatName, Version: formatVersion,
 		Model: s.id.Name, Fingerprint: s.id.Fingerprint,
-		Committed: s.end, Segments: len(s.shadow), Complete: true,
+		Committed: s.end, Segments: len(s.shadow), Complete: complete,
 	}
 	for _, e := range s.shadow {
 		m.Tokens += e.tokens
 		m.Text += e.text
-		m.Complete = e.done
+		m.Complete = m.Complete && e.done
 	}
 	if err := m.save(s.dir); err != nil {
 		return err
 	}
-	s.committed = time.Now()
+	s.complete, s.committed = m.Complete, time.Now()
 	return nil
 }
 
-// Finish commits, releases the lock and shows what was appended. Views taken
-// before are invalid afterwards.
-func (s *Store) Finish() error {
-	err := s.Commit()
+// Finish commits, releases the lock and shows what was appended; complete says
+// that nothing is missing. Views taken before are invalid afterwards.
+func (s *Store) Finish(complete bool) error {
+	err := s.commit(complete)
 	end := s.end
 	s.release()
 	if err != nil {

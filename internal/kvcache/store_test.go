@@ -45,7 +45,7 @@ func play(t *testing.T, dir string, steps script) {
 			t.Fatalf("step %d: %v", i, err)
 		}
 	}
-	if err := s.Finish(); err != nil {
+	if err := s.Finish(true); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -93,7 +93,7 @@ func TestStoreKeepsWhatMemoryKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Finish(); err != nil {
+	if err := s.Finish(true); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
@@ -167,7 +167,7 @@ func TestInterruptedWriterLosesNoWholeRecord(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.Finish(); err != nil {
+		if err := s.Finish(true); err != nil {
 			t.Fatal(err)
 		}
 		s.Close()
@@ -292,7 +292,7 @@ func TestSecondWriterIsRefused(t *testing.T) {
 	if err := Remove(dir); !errors.As(err, &le) {
 		t.Errorf("removed under a writer: %v", err)
 	}
-	if err := a.Finish(); err != nil {
+	if err := a.Finish(true); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Edit(); err != nil {
@@ -358,7 +358,7 @@ func TestFullDiskLeavesAValidStore(t *testing.T) {
 		if !errors.Is(err, syscall.ENOSPC) {
 			t.Fatalf("%d bytes of room: %v", room, err)
 		}
-		if err := s.Finish(); err != nil {
+		if err := s.Finish(true); err != nil {
 			t.Fatalf("finish: %v", err)
 		}
 		s.Close()
@@ -367,6 +367,48 @@ func TestFullDiskLeavesAValidStore(t *testing.T) {
 			t.Fatalf("%d bytes of room: another log after going on", room)
 		}
 	}
+}
+
+// A context is complete when its writer says so, not when it stops at the end
+// of a segment.
+func TestCompleteness(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ctx")
+	check := func(what string, want bool) {
+		t.Helper()
+		s, err := Open(dir, testID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		list, err := List(filepath.Dir(dir))
+		if err != nil || s.Complete() != want || len(list) != 1 || list[0].Complete != want {
+			t.Errorf("%s: complete %v, listed %+v, %v", what, s.Complete(), list, err)
+		}
+	}
+	append := func(step script, end func(*Store) error) {
+		t.Helper()
+		s := edit(t, dir)
+		for _, step := range step {
+			if err := step(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := end(s); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+	first, second := newScript(1, 1), newScript(2, 1)
+	append(first, (*Store).Commit)
+	check("killed after a segment", false)
+	append(nil, func(s *Store) error { return s.Finish(s.Complete()) })
+	check("nothing done since", false)
+	append(nil, func(s *Store) error { return s.Finish(true) })
+	check("finished", true)
+	append(second[:1], func(s *Store) error { return s.Finish(true) })
+	check("a segment begun", false)
+	append(second[1:], func(s *Store) error { return s.Finish(true) })
+	check("and ended", true)
 }
 
 func TestDropHidesASegment(t *testing.T) {
@@ -379,7 +421,7 @@ func TestDropHidesASegment(t *testing.T) {
 	if err := s.Drop(&Segment{Source: "stranger"}); err == nil {
 		t.Error("a stranger dropped")
 	}
-	if err := s.Finish(); err != nil {
+	if err := s.Finish(true); err != nil {
 		t.Fatal(err)
 	}
 	check := func(s *Store) {
@@ -415,7 +457,7 @@ func FuzzScan(f *testing.F) {
 			f.Fatal(err)
 		}
 	}
-	if err := s.Finish(); err != nil {
+	if err := s.Finish(true); err != nil {
 		f.Fatal(err)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, logName))
