@@ -55,7 +55,7 @@ func TestTrainErrors(t *testing.T) {
 func TestTrain(t *testing.T) {
 	h := newHouse(t)
 	out := filepath.Join(h.dir, "run")
-	args := []string{"train", "-r", h.tinyRecipe(12), "--out", out}
+	args := []string{"train", "-r", h.tinyRecipe(60), "--out", out}
 	// The checkpoint of a stop is the first there is: stop once steps are logged.
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
@@ -68,15 +68,20 @@ func TestTrain(t *testing.T) {
 		}
 	}()
 	h.ctx = ctx
-	h.want(exitInterrupted, args, "parameters, seed 5, from step 0 of 12", "goes on from "+filepath.Join(out, "checkpoint.gguf"), "interrupted")
+	h.want(exitInterrupted, args, "parameters, seed 5, from step 0 of 60", "goes on from "+filepath.Join(out, "checkpoint.gguf"), "interrupted")
 	h.ctx = context.Background()
-	errs := h.want(exitOK, args, "of 12", "step 12/12", "calibrated", filepath.Join(out, "model.gguf"))
-	if strings.Contains(errs, "from step 0 ") {
-		t.Errorf("the run began again:\n%s", errs)
+	code, _, stderr := h.run(args...)
+	if code != exitOK || strings.Contains(stderr, "from step 0 ") {
+		t.Errorf("exit code %d, want to go on from the checkpoint:\n%s", code, stderr)
+	}
+	for _, s := range []string{"step 60/60", "calibrated", filepath.Join(out, "model.gguf")} {
+		if !strings.Contains(stderr, s) {
+			t.Errorf("no %q in\n%s", s, stderr)
+		}
 	}
 	log, err := os.ReadFile(filepath.Join(out, "train.jsonl"))
-	if err != nil || strings.Count(string(log), "\n") != 12 {
-		t.Errorf("the log has %d lines, want 12: %v", strings.Count(string(log), "\n"), err)
+	if err != nil || strings.Count(string(log), "\n") != 60 {
+		t.Errorf("the log has %d lines, want 60: %v", strings.Count(string(log), "\n"), err)
 	}
 	if _, err := os.Stat(filepath.Join(out, "curves.png")); err != nil {
 		t.Error(err)

@@ -26,40 +26,44 @@ func (t *Trainer) Save(dir string) error {
 
 // Resume continues the run whose checkpoint is in dir.
 func Resume(r *Recipe, dir string, log func(string)) (*Trainer, error) {
-	f, err := gguf.Open(filepath.Join(dir, CheckpointName))
+	path := filepath.Join(dir, CheckpointName)
+	f, err := gguf.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("train: cannot resume: %w", err)
 	}
 	defer f.Close()
 	m, err := model.LoadForTraining(f, r.Model.Precision, r.routerLoss())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("train: cannot resume from %s: %w", path, err)
 	}
 	want, got := r.Model, m.Config
 	want.Precision = got.Precision
 	if want != got {
-		return nil, fmt.Errorf("train: %s holds another model than the recipe: %+v, not %+v; use another --out", dir, got, want)
+		return nil, fmt.Errorf("train: %s holds another model than the recipe: %+v, not %+v; use another --out", path, got, want)
 	}
 	seed, err := f.Meta.Uint64("train.seed")
 	if err != nil {
 		return nil, err
 	}
 	if seed != r.Seed {
-		return nil, fmt.Errorf("train: %s was trained from seed %d, the recipe says %d; use another --out", dir, seed, r.Seed)
+		return nil, fmt.Errorf("train: %s was trained from seed %d, the recipe says %d; use another --out", path, seed, r.Seed)
+	}
+	step, err := f.Meta.Uint64("train.step")
+	if err != nil {
+		return nil, err
+	}
+	if step > uint64(r.Steps) {
+		return nil, fmt.Errorf("train: %s is at step %d, the recipe ends at %d; use another --out", path, step, r.Steps)
 	}
 	gen, err := r.generator(m.Tokens, log)
 	if err != nil {
 		return nil, err
 	}
 	t := New(r, m, gen)
-	step, err := f.Meta.Uint64("train.step")
-	if err != nil {
-		return nil, err
-	}
 	t.Step, t.Opt.Step = int(step), int(step)
 	for name, dst := range map[string][]float32{"train.adam_m": t.Opt.M, "train.adam_v": t.Opt.V} {
 		if err := model.LoadTensor(f, name, dst); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("train: cannot resume from %s: %w", path, err)
 		}
 	}
 	return t, nil

@@ -2,13 +2,17 @@ package train
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/tokenizer"
 	"github.com/handscroll/handscroll/internal/train/data"
 	"github.com/handscroll/handscroll/internal/train/optim"
 )
@@ -36,11 +40,11 @@ type Recipe struct {
 	Every     int              `yaml:"checkpoint_every"`
 }
 
-// TokenizerRecipe says where the vocabulary comes from: File, a GGUF model or
-// a saved vocabulary, or else training on the corpus.
+// TokenizerRecipe says where the vocabulary comes from: File, a GGUF model, or
+// else training on the corpus.
 type TokenizerRecipe struct {
 	File string `yaml:"file"`
-	Size int    `yaml:"size"`
+	Size int    `yaml:"size"` // pieces
 }
 
 // LengthStage sets the longest context from step From on.
@@ -66,13 +70,16 @@ func LoadRecipe(path string) (*Recipe, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(raw))
 	dec.KnownFields(true)
 	if err := dec.Decode(r); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = errors.New("the file is empty")
+		}
 		return nil, fmt.Errorf("train: recipe %s: %w", path, err)
 	}
-	for i, p := range r.Corpus {
-		r.Corpus[i] = os.Expand(p, expand)
+	for i := range r.Corpus {
+		err = errors.Join(err, expand(&r.Corpus[i], fmt.Sprintf("corpus[%d]", i)))
 	}
-	r.Tokenizer.File = os.Expand(r.Tokenizer.File, expand)
-	if err := r.validate(); err != nil {
+	err = errors.Join(err, expand(&r.Tokenizer.File, "tokenizer.file"))
+	if err = errors.Join(err, r.validate()); err != nil {
 		return nil, fmt.Errorf("train: recipe %s: %w", path, err)
 	}
 	return r, nil
@@ -87,19 +94,26 @@ func (r *Recipe) validate() error {
 	default:
 		return fmt.Errorf("precision is %q, want bf16 or f32", r.Precision)
 	}
+	if err := r.validateRates(); err != nil {
+		return err
+	}
 	switch {
+	case r.Name == "" || r.Name != filepath.Base(r.Name):
+		return fmt.Errorf("name is %q, want a name that can be a folder's", r.Name)
 	case r.Steps < 1:
 		return fmt.Errorf("steps is %d, want at least 1", r.Steps)
 	case r.Workers < 1 || r.Workers > 64:
 		return fmt.Errorf("workers is %d, want 1 to 64", r.Workers)
-	case r.Batch < 256:
-		return fmt.Errorf("batch_tokens is %d, want at least 256", r.Batch)
+	case r.Batch < 256 || r.Batch > 1<<22: // a step's examples are numbered in 16 bits
+		return fmt.Errorf("batch_tokens is %d, want 256 to %d", r.Batch, 1<<22)
 	case len(r.Lengths) == 0 || r.Lengths[0].From != 0:
 		return fmt.Errorf("lengths must begin with a stage from step 0")
 	case len(r.Corpus) == 0:
 		return fmt.Errorf("corpus is empty: name files or directories of text")
 	case r.Every < 1:
 		return fmt.Errorf("checkpoint_every is %d, want at least 1", r.Every)
+	case r.Tokenizer.Size < tokenizer.NumSpecial+256 || r.Tokenizer.Size > 1<<16: // the corpus is kept in 16 bits an id
+		return fmt.Errorf("tokenizer.size is %d, want %d to %d pieces", r.Tokenizer.Size, tokenizer.NumSpecial+256, 1<<16)
 	}
 	for i, l := range r.Lengths {
 		if l.Length < 128 || i > 0 && (l.From <= r.Lengths[i-1].From || l.Length < r.Lengths[i-1].Length) {
@@ -110,10 +124,44 @@ func (r *Recipe) validate() error {
 	return r.Model.Validate()
 }
 
-// expand resolves GOROOT even where it is not in the environment.
-func expand(name string) string {
-	if v := os.Getenv(name); v != "" || name != "GOROOT" {
-		return v
+// validateRates checks what must be a number, not negative.
+func (r *Recipe) validateRates() error {
+	s := r.Schedule
+	for _, x := range []struct {
+		name string
+		v    float64
+		most float64
+	}{
+		{"schedule.rate", s.Rate, 1}, {"schedule.final", s.Final, 1},
+		{"schedule.warmup", float64(s.Warmup), 1e9}, {"schedule.decay", float64(s.Decay), 1e9},
+		{"weight_decay", float64(r.Decay), 10}, {"clip", r.Clip, 1e9},
+		{"loss.lm", float64(r.Loss.LM), 1e3}, {"loss.pointer", float64(r.Loss.Pointer), 1e3}, {"loss.first", float64(r.Loss.First), 1e3},
+		{"router.balance", float64(r.Router.Balance), 1e3}, {"router.z", float64(r.Router.Z), 1e3},
+		{"bias_rate", float64(r.BiasRate), 1},
+	} {
+		if !(x.v >= 0 && x.v <= x.most) {
+			return fmt.Errorf("%s is %g, want 0 to %g", x.name, x.v, x.most)
+		}
+		if x.v == 0 && (x.name == "schedule.rate" || x.name == "clip") {
+			return fmt.Errorf("%s is 0: nothing would be learned", x.name)
+		}
 	}
-	return goroot()
+	return nil
+}
+
+// expand replaces the environment variables in a field of the recipe; GOROOT
+// is known even where it is not in the environment.
+func expand(path *string, field string) (err error) {
+	text := *path
+	*path = os.Expand(text, func(name string) string {
+		v := os.Getenv(name)
+		if v == "" && name == "GOROOT" {
+			v = goroot()
+		}
+		if v == "" {
+			err = errors.Join(err, fmt.Errorf("%s is %s, but %s is not set: set it in the environment, or write a path there", field, text, name))
+		}
+		return v
+	})
+	return err
 }

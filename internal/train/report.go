@@ -1,11 +1,12 @@
 package train
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"image/color"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -28,41 +29,36 @@ type Log struct {
 // resumed from an earlier checkpoint will write again.
 func OpenLog(dir string, step int) (*Log, error) {
 	path := filepath.Join(dir, LogName)
-	l := &Log{}
-	old, err := os.Open(path)
+	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("train: log: %w", err)
 	}
+	l := &Log{}
+	kept := 0
+	for line := range bytes.Lines(old) {
+		m := &Metrics{}
+		if line[len(line)-1] != '\n' || json.Unmarshal(line, m) != nil || m.Step > step {
+			break
+		}
+		l.All = append(l.All, m)
+		kept += len(line)
+	}
+	if l.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644); err != nil {
+		return nil, fmt.Errorf("train: log: %w", err)
+	}
+	err = l.f.Truncate(int64(kept))
 	if err == nil {
-		sc := bufio.NewScanner(old)
-		sc.Buffer(nil, 1<<20)
-		for sc.Scan() {
-			m := &Metrics{}
-			if json.Unmarshal(sc.Bytes(), m) != nil || m.Step > step {
-				break
-			}
-			l.All = append(l.All, m)
-		}
-		old.Close()
+		_, err = l.f.Seek(0, io.SeekEnd)
 	}
-	if l.f, err = os.Create(path + ".tmp"); err != nil {
-		return nil, fmt.Errorf("train: %w", err)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("train: log: %w", err), l.f.Close())
 	}
-	for _, m := range l.All {
-		if err := l.write(m); err != nil {
-			return nil, err
-		}
-	}
-	return l, os.Rename(path+".tmp", path)
+	return l, nil
 }
 
 // Add appends one step.
 func (l *Log) Add(m *Metrics) error {
 	l.All = append(l.All, m)
-	return l.write(m)
-}
-
-func (l *Log) write(m *Metrics) error {
 	b, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("train: log: %w", err)

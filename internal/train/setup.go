@@ -62,7 +62,14 @@ func (r *Recipe) vocabulary(log func(string)) (*tokenizer.BPE, error) {
 			return nil, err
 		}
 		defer g.Close()
-		return model.LoadTokenizer(g)
+		tok, err := model.LoadTokenizer(g)
+		if err != nil {
+			return nil, fmt.Errorf("train: tokenizer.file %s: %w", f, err)
+		}
+		if tok.Size() != r.Tokenizer.Size {
+			return nil, fmt.Errorf("train: tokenizer.file %s has %d pieces, tokenizer.size is %d", f, tok.Size(), r.Tokenizer.Size)
+		}
+		return tok, nil
 	}
 	bytesOnly, err := tokenizer.Train(nil, tokenizer.NumSpecial+256, nil)
 	if err != nil {
@@ -98,6 +105,9 @@ func (r *Recipe) vocabulary(log func(string)) (*tokenizer.BPE, error) {
 	v, err := tokenizer.Train(texts, r.Tokenizer.Size, nil)
 	if err != nil {
 		return nil, err
+	}
+	if n := len(v.Pieces); n < r.Tokenizer.Size {
+		return nil, fmt.Errorf("train: the corpus has words for %d pieces, tokenizer.size is %d: lower it or add text", n, r.Tokenizer.Size)
 	}
 	return tokenizer.NewBPE(v)
 }

@@ -2,7 +2,11 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"image/png"
+	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -173,6 +177,17 @@ func TestRecipeErrors(t *testing.T) {
 		"lengths":   func(r *Recipe) { r.Lengths = nil },
 		"corpus":    func(r *Recipe) { r.Corpus = nil },
 		"heads":     func(r *Recipe) { r.Model.Heads = 5 },
+
+		"name":             func(r *Recipe) { r.Name = "a/b" },
+		"workers":          func(r *Recipe) { r.Workers = 0 },
+		"batch_tokens":     func(r *Recipe) { r.Batch = 1 << 30 },
+		"lengths[1]":       func(r *Recipe) { r.Lengths = []LengthStage{{0, 256}, {0, 512}} },
+		"tokenizer.size":   func(r *Recipe) { r.Tokenizer.Size = 1 << 17 },
+		"checkpoint_every": func(r *Recipe) { r.Every = 0 },
+		"schedule.rate":    func(r *Recipe) { r.Schedule.Rate = math.NaN() },
+		"clip":             func(r *Recipe) { r.Clip = 0 },
+		"loss.pointer":     func(r *Recipe) { r.Loss.Pointer = -1 },
+		"bias_rate":        func(r *Recipe) { r.BiasRate = 2 },
 	} {
 		r := *good
 		breakIt(&r)
@@ -180,9 +195,155 @@ func TestRecipeErrors(t *testing.T) {
 			t.Errorf("%s: error %v does not name the field", name, err)
 		}
 	}
+	t.Setenv("HANDSCROLL_TEST_UNSET", "")
 	path := filepath.Join(t.TempDir(), "bad.yaml")
-	write(t, path, "name: x\nstepz: 4\n")
-	if _, err := LoadRecipe(path); err == nil || !strings.Contains(err.Error(), "stepz") || !strings.Contains(err.Error(), path) {
-		t.Errorf("unknown field: %v", err)
+	for text, says := range map[string]string{
+		"name: x\nstepz: 4\n": "stepz",
+		"":                    "empty",
+		"steps: many\n":       "line 1",
+		"corpus: [$HANDSCROLL_TEST_UNSET/a.gz, /b]\n": "corpus[0] is $HANDSCROLL_TEST_UNSET/a.gz, but HANDSCROLL_TEST_UNSET is not set",
+	} {
+		write(t, path, text)
+		if _, err := LoadRecipe(path); err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), path) {
+			t.Errorf("recipe %q: error %v does not say %q and the file", text, err, says)
+		}
 	}
+	if _, err := LoadRecipe(path + "x"); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path+"x") {
+		t.Errorf("missing recipe: %v", err)
+	}
+}
+
+// TestRecipes checks the recipes of this repository, and that their variables
+// are replaced.
+func TestRecipes(t *testing.T) {
+	t.Setenv("HANDSCROLL_CORPUS", "/books")
+	t.Setenv("GOROOT", "/go")
+	files, err := filepath.Glob("../../recipes/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no recipes: %v", err)
+	}
+	for _, path := range files {
+		r, err := LoadRecipe(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if strings.TrimSuffix(filepath.Base(path), ".yaml") != r.Name {
+			t.Errorf("%s calls itself %s", path, r.Name)
+		}
+		for _, p := range r.Corpus {
+			if strings.Contains(p, "$") || !strings.HasPrefix(p, "/") {
+				t.Errorf("%s: corpus path %s", path, p)
+			}
+		}
+	}
+}
+
+// TestResumeErrors: every checkpoint that a run cannot go on from is refused,
+// with the file's name.
+func TestResumeErrors(t *testing.T) {
+	r := tinyRecipe(t, 3)
+	quiet := func(string) {}
+	tr, err := Start(r, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, CheckpointName)
+	for name, c := range map[string]struct {
+		step   int
+		change func(r *Recipe)
+		cut    int64
+		says   string
+	}{
+		"beyond":    {step: 4, says: "step 4"},
+		"seed":      {change: func(r *Recipe) { r.Seed++ }, says: "seed"},
+		"model":     {change: func(r *Recipe) { r.Model.Window++ }, says: "another model"},
+		"truncated": {cut: 100, says: "complete"},
+	} {
+		tr.Step = c.step
+		if err := tr.Save(dir); err != nil {
+			t.Fatal(err)
+		}
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, st.Size()-c.cut); err != nil {
+			t.Fatal(err)
+		}
+		other := *r
+		if c.change != nil {
+			c.change(&other)
+		}
+		if _, err := Resume(&other, dir, quiet); err == nil || !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: error %v does not say %q and the file", name, err, c.says)
+		}
+	}
+}
+
+// TestCorpusTooSmall: a vocabulary that cannot be filled is said so.
+func TestCorpusTooSmall(t *testing.T) {
+	r := tinyRecipe(t, 3)
+	r.Tokenizer.Size, r.Model.Vocab = 1<<16, 1<<16
+	if _, err := Start(r, func(string) {}); err == nil || !strings.Contains(err.Error(), "tokenizer.size is 65536") {
+		t.Errorf("65,536 pieces of a few words: %v", err)
+	}
+}
+
+// TestLog writes metrics, resumes from an earlier step and after a broken
+// line, and draws the curves.
+func TestLog(t *testing.T) {
+	dir := t.TempDir()
+	add := func(l *Log, from, to int) {
+		for i := from; i <= to; i++ {
+			if err := l.Add(&Metrics{Step: i, Answer: float64(i), Tasks: map[string]Tally{"story": {1, 2}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	open := func(step, want int) *Log {
+		l, err := OpenLog(dir, step)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(l.All) != want {
+			t.Fatalf("%d lines up to step %d, want %d", len(l.All), step, want)
+		}
+		return l
+	}
+	l := open(0, 0)
+	add(l, 1, 9)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(6, 6)
+	add(l, 7, 8)
+	if _, err := l.f.WriteString(`{"step":9,"ans`); err != nil { // killed while writing
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l = open(100, 8)
+	add(l, 9, 9)
+	if got := l.All[8]; got.Step != 9 || got.Answer != 9 || l.All[7].Tasks["story"].Asked != 2 {
+		t.Errorf("the last line is %+v", got)
+	}
+	path := filepath.Join(dir, "curves.png")
+	if err := l.Plot(path, "test"); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if img, err := png.Decode(f); err != nil || img.Bounds().Dx() < 400 {
+		t.Errorf("curves: %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(100, 9)
 }

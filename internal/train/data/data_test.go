@@ -1,6 +1,7 @@
 package data
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -212,6 +213,8 @@ func TestNewGeneratorRejects(t *testing.T) {
 		"density":         func(o *Options) { o.MaxDensity = 1 },
 		"bounds":          func(o *Options) { o.MinDensity = 0.7 },
 		"no questions":    func(o *Options) { o.MaxQuestions = 0 },
+		"a share over 1":  func(o *Options) { o.NearDuplicate = 1.1 },
+		"no number":       func(o *Options) { o.AbsentShare = math.NaN() },
 	} {
 		opts := DefaultOptions()
 		change(&opts)

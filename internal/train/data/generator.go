@@ -133,6 +133,17 @@ func NewGenerator(tok tokenizer.Tokenizer, corpus *Corpus, opts Options) (*Gener
 	case opts.MaxQuestions < 1 || opts.LMRows < 0:
 		return nil, fmt.Errorf("data: %d questions and %d language-model rows an example", opts.MaxQuestions, opts.LMRows)
 	}
+	for _, x := range []struct {
+		name  string
+		share float64
+	}{
+		{"near_duplicate", opts.NearDuplicate}, {"collide", opts.Collide}, {"look_alike", opts.LookAlike},
+		{"absent_share", opts.AbsentShare}, {"many_segments", opts.ManySegments}, {"code_share", opts.CodeShare},
+	} {
+		if !(x.share >= 0 && x.share <= 1) {
+			return nil, fmt.Errorf("data: %s is %v, want 0 to 1", x.name, x.share)
+		}
+	}
 	g.tables = newTables(opts.HeldOut)
 	g.edges = make([]edge, tok.Size())
 	for id := range g.edges {
