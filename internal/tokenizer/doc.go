@@ -1,6 +1,6 @@
 // Package tokenizer turns bytes into token ids and back: byte-pair encoding
 // (BPE, arXiv 1508.07909) over a [Vocab] value. It knows no file format; a
-// vocabulary comes from [Train], [FromStrings] or [Vocab.UnmarshalBinary].
+// vocabulary comes from [Train] or [FromStrings].
 //
 // # Invariants
 //

@@ -203,3 +203,7 @@ func replace(ids []int32, pair [2]int32, id int32) []int32 {
 	}
 	return ids[:n]
 }
+
+func join(a, b []byte) []byte {
+	return append(append(make([]byte, 0, len(a)+len(b)), a...), b...)
+}

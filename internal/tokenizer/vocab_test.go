@@ -3,9 +3,6 @@ package tokenizer
 import (
 	"bytes"
 	"compress/gzip"
-	"encoding/binary"
-	"errors"
-	"hash/crc32"
 	"io"
 	"os"
 	"reflect"
@@ -110,63 +107,16 @@ func TestTrainSizes(t *testing.T) {
 	}
 }
 
-func TestBinaryRoundTrip(t *testing.T) {
-	v := trained().Vocab()
-	data, err := v.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var w Vocab
-	if err := w.UnmarshalBinary(data); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(v, w) {
-		t.Error("the vocabulary changed")
-	}
-}
-
-func TestBinaryBroken(t *testing.T) {
-	v := trained().Vocab()
-	data, err := v.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed := func(b []byte) []byte {
-		return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	}
-	uint := binary.AppendUvarint
-	head := func() []byte { return uint([]byte(vocabMagic), 0) }
-	for n := range len(data) {
-		broken(t, "cut", data[:n])
-		if n < len(data)-4 {
-			broken(t, "cut, then signed", signed(slices.Clone(data[:n])))
+// TestLongPiece: each piece is the one before it twice, up to the limit.
+func TestLongPiece(t *testing.T) {
+	v := newVocab(nil)
+	for n := 2; n <= 2*maxPiece; n *= 2 {
+		id := int32(len(v.Pieces) - 1)
+		v.Merges = append(v.Merges, [2]int32{id, id})
+		v.Pieces = append(v.Pieces, bytes.Repeat([]byte{255}, n))
+		if _, err := NewBPE(v); (err == nil) != (n <= maxPiece) {
+			t.Errorf("a piece of %d bytes: %v", n, err)
 		}
-	}
-	flipped := bytes.Clone(data)
-	flipped[len(flipped)/2] ^= 1
-	broken(t, "flipped bit", flipped)
-	broken(t, "version 2", signed([]byte("HSVOCAB\x02\x00\x00")))
-	broken(t, "too many names", signed(uint([]byte(vocabMagic), 1<<40)))
-	broken(t, "long name", signed(uint(uint([]byte(vocabMagic), 1), 1<<30)))
-	broken(t, "too many merges", signed(uint(head(), 1<<19)))
-	broken(t, "later piece", signed(uint(uint(uint(head(), 1), 256), 0)))
-	broken(t, "trailing bytes", signed(append(uint(head(), 0), 0)))
-	broken(t, "same piece twice", signed(append(uint(head(), 2), 'a', 'b', 'a', 'b')))
-	long := uint(head(), 9)
-	long = append(long, 'a', 'a')
-	for id := uint64(256); id < 264; id++ { // each piece is the last one twice
-		long = uint(uint(long, id), id)
-	}
-	broken(t, "long piece", signed(long))
-}
-
-func broken(t *testing.T, name string, data []byte) {
-	t.Helper()
-	v := Vocab{Special: 77}
-	err := v.UnmarshalBinary(data)
-	var fe *FormatError
-	if !errors.As(err, &fe) || fe.Offset > len(data) || v.Special != 77 {
-		t.Errorf("%s: error %v, special %d", name, err, v.Special)
 	}
 }
 
@@ -218,25 +168,24 @@ func TestSpecialNames(t *testing.T) {
 	}
 }
 
-func FuzzUnmarshal(f *testing.F) {
+func FuzzFromStrings(f *testing.F) {
 	v, err := Train([][]byte{[]byte("abab abab")}, NumSpecial+256+3, nil)
 	if err != nil {
 		f.Fatal(err)
 	}
-	data, err := v.MarshalBinary()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(data[:len(data)-4])
-	f.Fuzz(func(t *testing.T, body []byte) {
-		// Signed here, for the fuzzer to get past the checksum.
-		data := binary.LittleEndian.AppendUint32(bytes.Clone(body), crc32.ChecksumIEEE(body))
-		var v Vocab
-		if v.UnmarshalBinary(data) != nil {
+	tokens, merges := v.Strings()
+	f.Add(strings.Join(tokens, "\n"), strings.Join(merges, "\n"), NumSpecial)
+	f.Fuzz(func(t *testing.T, tokens, merges string, special int) {
+		v, err := FromStrings(strings.Split(tokens, "\n"), strings.Split(merges, "\n"), special)
+		if err != nil {
 			return
 		}
-		if _, err := NewBPE(v); err != nil {
+		b, err := NewBPE(v)
+		if err != nil {
 			t.Fatalf("a vocabulary was read that NewBPE refuses: %v", err)
+		}
+		if got := b.Decode(nil, b.Encode(nil, []byte(tokens))); string(got) != tokens {
+			t.Fatalf("%q became %q", tokens, got)
 		}
 	})
 }
