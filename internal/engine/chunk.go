@@ -97,7 +97,9 @@ func (c *chunker) advance(n int) {
 	c.line += countLines(c.text[c.offset:end])
 	c.offset = end
 	c.first += n
-	if drop := c.first - c.m.net.Lead() - c.start; drop > 0 {
+	// Half at a time: a text of one long line is tokenised at once, and moving
+	// all of it for every chunk would take time squared.
+	if drop := c.first - c.m.net.Lead() - c.start; drop > len(c.ids)/2 {
 		c.ids = c.ids[:copy(c.ids, c.ids[drop:])]
 		c.start += drop
 	}

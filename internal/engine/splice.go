@@ -211,11 +211,11 @@ func (c *Context) Text(from, to int) []byte {
 		if lo >= hi {
 			continue
 		}
-		end := int64(len(seg.Text))
+		begin, end := c.model.byteOffset(seg, lo), int64(len(seg.Text))
 		if hi < seg.Tokens() {
 			end = c.model.byteOffset(seg, hi)
 		}
-		out = append(out, seg.Text[c.model.byteOffset(seg, lo):end]...)
+		out = append(out, seg.Text[begin:max(begin, end)]...) // a forged context can have offsets that do not ascend
 	}
 	return out
 }
