@@ -2,7 +2,9 @@ package gguf
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 )
 
 // Meta is a file's metadata. Getters accept every numeric type that holds the
@@ -18,8 +20,8 @@ func (m Meta) Has(key string) bool { _, ok := m.values[key]; return ok }
 // Value returns the raw value of key, or nil.
 func (m Meta) Value(key string) any { return m.values[key] }
 
-// Len is the number of keys.
-func (m Meta) Len() int { return len(m.values) }
+// Keys returns all keys, sorted.
+func (m Meta) Keys() []string { return slices.Sorted(maps.Keys(m.values)) }
 
 func (m Meta) mismatch(key, want string) error {
 	if v, ok := m.values[key]; ok {

@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/rand/v2"
+	"os"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -250,4 +252,37 @@ func decodeSome(t *testing.T, m *Native) error {
 		}
 	}
 	return nil
+}
+
+// TestFormatsDocument holds docs/formats.md to the names that are written.
+func TestFormatsDocument(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(name string) {
+		if !bytes.Contains(doc, []byte("`"+name+"`")) {
+			t.Errorf("docs/formats.md does not name %s", name)
+		}
+	}
+	layer := regexp.MustCompile(`^(blk|cross)\.\d+\.`)
+	for _, experts := range []int{0, 4} {
+		c := tinyConfig()
+		c.Experts = experts
+		for _, p := range tinyModel(t, c).Params.List {
+			name := layer.ReplaceAllString(p.Name, "$1.N.")
+			if _, ff, ok := strings.Cut(name, ".N.ffn_"); ok && ff != "norm.weight" {
+				name = "ffn_" + ff
+			}
+			want(name)
+		}
+	}
+	_, b := savedModel(t, tensor.F32)
+	f, err := gguf.Parse(b, "test.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range f.Meta.Keys() {
+		want(key)
+	}
 }
