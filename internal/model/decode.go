@@ -133,9 +133,14 @@ func (d *Decoder) restrict(logits []float32) {
 			logits[id] = float32(math.Inf(-1))
 		}
 	}
-	if first {
-		logits[tokenizer.Absent] += d.m.AbsentBias
-	}
+}
+
+// lean adds bias to the log-odds of a probability p: it returns the new one, and
+// the factor of all others'.
+func lean(p, bias float32) (q, rest float32) {
+	o := min(max(float64(p), 1e-30), 1-1e-7)
+	n := 1 / (1 + (1-o)/o*math.Exp(-float64(bias)))
+	return float32(n), float32((1 - n) / (1 - o))
 }
 
 // choose takes the likeliest token of the mixture and moves the pointer.
@@ -147,14 +152,22 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 			copied[id] += gate * h.Weight
 		}
 	}
+	absent, rest := share*gen[tokenizer.Absent], float32(1)
+	if len(d.ids) == d.asked {
+		absent, rest = lean(absent, d.m.AbsentBias)
+	}
 	best, p := int32(0), float32(-1)
 	for id, g := range gen {
-		if q := share*g + copied[int32(id)]; q > p {
+		q := rest * (share*g + copied[int32(id)])
+		if id == int(tokenizer.Absent) {
+			q = absent
+		}
+		if q > p {
 			best, p = int32(id), q
 		}
 	}
 	st := Step{ID: best, LogProb: float32(math.Log(float64(max(p, 1e-30)))), Source: -1, Weight: sink}
-	st.Copied = copied[best] > p/2
+	st.Copied = rest*copied[best] > p/2
 	d.prev = -1
 	if len(hits) > 0 && hits[0].Weight > sink {
 		st.Source, st.Weight = hits[0].Pos, hits[0].Weight

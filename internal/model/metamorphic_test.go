@@ -117,6 +117,53 @@ func TestDecodeSegments(t *testing.T) {
 	}
 }
 
+// TestAbsentBias: the bias moves the log-odds of the absent answer against
+// all others, copied ones too, at an answer's first token and no later.
+func TestAbsentBias(t *testing.T) {
+	m := tinyModel(t, tinyConfig())
+	r := rand.New(rand.NewPCG(8, 6))
+	ids := textIDs(r, 200, m.Config.Vocab)
+	view := readAll(m, ids, []int{0, 200})
+	plain := answer(t, m, view, ids[100:112], 2)
+	if plain[0].ID == tokenizer.Absent {
+		t.Fatal("this model says absent by itself")
+	}
+	odds := func(s Step) float64 { p := math.Exp(float64(s.LogProb)); return math.Log(p / (1 - p)) }
+	m.AbsentBias = 50
+	biased := answer(t, m, view, ids[100:112], 1)[0]
+	if biased.ID != tokenizer.Absent {
+		t.Fatalf("with a bias of 50: %+v", biased)
+	}
+	// Whatever wins, absent's odds change by the bias: find where it just wins.
+	lo, hi := float32(0), float32(50)
+	for range 30 {
+		m.AbsentBias = (lo + hi) / 2
+		if answer(t, m, view, ids[100:112], 1)[0].ID == tokenizer.Absent {
+			hi = m.AbsentBias
+		} else {
+			lo = m.AbsentBias
+		}
+	}
+	m.AbsentBias = hi
+	at := odds(answer(t, m, view, ids[100:112], 1)[0])
+	// What absent gains the others lose, in proportion.
+	q, p0 := 1/(1+math.Exp(-at)), 1/(1+math.Exp(float64(hi)-at))
+	m.AbsentBias = lo
+	loses := float64(answer(t, m, view, ids[100:112], 1)[0].LogProb - plain[0].LogProb)
+	if want := math.Log((1 - q) / (1 - p0)); math.Abs(loses-want) > 0.01 {
+		t.Errorf("the best other answer's log-probability changes by %g, want %g", loses, want)
+	}
+	m.AbsentBias = hi + 2
+	if got := odds(answer(t, m, view, ids[100:112], 1)[0]); math.Abs(got-at-2) > 0.01 {
+		t.Errorf("a bias of 2 moves the log-odds by %g", got-at)
+	}
+	m.AbsentBias = -20
+	without := answer(t, m, view, ids[100:112], 2)
+	if without[0].ID != plain[0].ID || without[1].ID != plain[1].ID || without[1].LogProb != plain[1].LogProb {
+		t.Errorf("a negative bias changes other answers: %+v, plain %+v", without, plain)
+	}
+}
+
 // TestDecodeCancelled stops on a context's end.
 func TestDecodeCancelled(t *testing.T) {
 	m := tinyModel(t, tinyConfig())

@@ -18,7 +18,7 @@ const (
 
 // Calibration is what Calibrate measured, as shares.
 type Calibration struct {
-	Bias            float64 // added to the logit of <|absent|>
+	Bias            float64 // added to the log-odds of <|absent|>
 	Present, Absent int     // questions of each kind
 	FalseAbsent     float64 // present ones that would be called absent
 	FoundAbsent     float64 // absent ones that would be
