@@ -58,21 +58,6 @@ func (s *Scratch) Release(m Mark) {
 // Reset gives everything back.
 func (s *Scratch) Reset() { s.Release(Mark{}) }
 
-// Bytes is the memory held by the arena.
-func (s *Scratch) Bytes() int {
-	n := 0
-	for _, b := range s.f32.blocks {
-		n += 4 * len(b)
-	}
-	for _, b := range s.u16.blocks {
-		n += 2 * len(b)
-	}
-	for _, b := range s.i32.blocks {
-		n += 4 * len(b)
-	}
-	return n
-}
-
 // Floats returns n floats of unspecified value.
 func (s *Scratch) Floats(n int) []float32 { return s.f32.get(n) }
 
