@@ -22,6 +22,7 @@ type Config struct {
 	KeyDim      int          `yaml:"key_dim"`
 	ValueDim    int          `yaml:"value_dim"`
 	Lookahead   int          `yaml:"lookahead"` // tokens a key looks ahead
+	Ahead       int          `yaml:"ahead"`     // tokens the entry layer looks ahead, 0 for no such layer
 	RopeBase    float64      `yaml:"rope_base"`
 	Precision   nn.Precision `yaml:"-"` // of matrix products; not part of the file
 }
@@ -39,6 +40,7 @@ func (c *Config) Validate() error {
 		{"experts", c.Experts, 0, 256}, {"top_k", c.TopK, 0, 64}, {"hidden", c.Hidden, 1, 1 << 16},
 		{"cross_heads", c.CrossHeads, 1, 64}, {"key_dim", c.KeyDim, 4, 1024},
 		{"value_dim", c.ValueDim, 4, 1024}, {"lookahead", c.Lookahead, 1, 1024},
+		{"ahead", c.Ahead, 0, 1024},
 	} {
 		if b.v < b.lo || b.v > b.h {
 			return fmt.Errorf("model: %s is %d, want %d to %d", b.name, b.v, b.lo, b.h)
@@ -64,3 +66,6 @@ func (c *Config) Lead() int {
 	reach := c.SelfLayers*(c.Window-1+c.Taps-1) + 1
 	return (reach + nn.Block - 1) / nn.Block * nn.Block
 }
+
+// Reach is how many tokens after its own an entry depends on.
+func (c *Config) Reach() int { return c.Lookahead + c.Ahead }

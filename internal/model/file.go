@@ -39,6 +39,7 @@ func (c *Config) fields() []struct {
 		{a + "expert_used_count", &c.TopK}, {a + "expert_feed_forward_length", &c.Hidden},
 		{a + "cross.head_count", &c.CrossHeads}, {a + "attention.key_length", &c.KeyDim},
 		{a + "attention.value_length", &c.ValueDim}, {a + "key_lookahead", &c.Lookahead},
+		{a + "entry_lookahead", &c.Ahead},
 	}
 }
 

@@ -147,7 +147,7 @@ func TestLoadErrors(t *testing.T) {
 		return bytes.Replace(whole, []byte(old), []byte(new), 1)
 	}
 	nan := bytes.Clone(whole)
-	binary.LittleEndian.PutUint32(nan[len(nan)-32:], 0x7fc00000) // the last tensor, output_gate.bias, has one element
+	binary.LittleEndian.PutUint32(nan[len(nan)-4:], 0x7fc00000) // in the last tensor
 	bits := math.Float32bits
 	for name, c := range map[string]struct {
 		file []byte
@@ -166,7 +166,7 @@ func TestLoadErrors(t *testing.T) {
 		"rope":         {patchUint32(t, whole, "handscroll.rope.freq_base", bits(float32(math.NaN()))), "rope_base"},
 		"bias":         {patchUint32(t, whole, "handscroll.absent_bias", bits(float32(math.Inf(1)))), "absent_bias"},
 		"special":      {patchUint32(t, whole, "tokenizer.ggml.special_count", 4), "special_count"},
-		"not a number": {nan, "output_gate.bias"},
+		"not a number": {nan, "entry.attn_output.weight"},
 	} {
 		if _, err := loadBytes(c.file); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: error %v does not say %q", name, err, c.says)

@@ -198,7 +198,7 @@ func TestScore(t *testing.T) {
 	smp := &Sample{IDs: ids, Context: len(ids), Spans: []nn.Span{{Start: 0, End: len(ids)}}}
 	q := &smp.Rows
 	for i := range len(ids) - 1 {
-		limit := max(0, i+1-m.Config.Lookahead)
+		limit := max(0, i+1-m.Lookahead())
 		q.Token, q.Limit, q.Prev = append(q.Token, int32(i)), append(q.Limit, int32(limit)), append(q.Prev, -1)
 		q.Target, q.Source = append(q.Target, ids[i+1]), append(q.Source, -1)
 	}

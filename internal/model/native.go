@@ -2,7 +2,9 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
+	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tokenizer"
 )
@@ -13,9 +15,11 @@ type Native struct {
 	Tokens      *tokenizer.BPE
 	Fingerprint string // SHA-256 in hexadecimal of what entries follow from; empty unless loaded
 	Params      nn.Params
-	// AbsentBias is added to the logit of <|absent|> when an answer begins. It
+	// AbsentBias is added to the log-odds of <|absent|> when an answer begins. It
 	// is calibrated after training.
 	AbsentBias float32
+	// RestAhead leaves the entry layer out of Train, as before it joins a run.
+	RestAhead bool
 
 	embed    *nn.Embedding
 	layers   []*selfLayer
@@ -24,6 +28,7 @@ type Native struct {
 	cross    []*crossLayer
 	normOut  *nn.RMSNorm
 	pointer  *nn.Pointer
+	ahead    *entryLayer // nil without one
 	rope     *nn.Rope
 	matrices []*nn.Matrix
 	moes     []*nn.MoE
@@ -79,7 +84,7 @@ func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 			normConv: nn.NewRMSNorm(ps, b+"conv_norm", d),
 			conv:     nn.NewConv(ps, b+"conv", d, c.Taps),
 			normAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
-			attn:     nn.NewWindow(ps, b+"attn", d, c.Heads, c.Window, c.Precision, add),
+			attn:     nn.NewWindow(ps, b+"attn", d, c.Heads, c.Window, 0.3, c.Precision, add),
 			normFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
 			ff:       m.newFeedForward(b+"ffn", loss, add),
 		})
@@ -97,6 +102,13 @@ func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 	}
 	m.normOut = nn.NewRMSNorm(ps, "output_norm", d)
 	m.pointer = nn.NewPointer(ps, d, c.Vocab, c.Precision, add)
+	if c.Ahead > 0 {
+		// It starts as the identity: it may join a model in training.
+		l := &entryLayer{norm: nn.NewRMSNorm(ps, "entry.attn_norm", d)}
+		l.attn = nn.NewWindow(ps, "entry.attn", d, c.Heads, 1, 0, c.Precision, add)
+		l.attn.Ahead = c.Ahead
+		m.ahead = l
+	}
 	return m, nil
 }
 
@@ -210,16 +222,61 @@ func (m *Native) selfDecoder(s *nn.Scratch, ids []int32, t *nn.Tokens, acts []se
 	return x
 }
 
-// entries makes unnormalised cache entries k [T, DK] and v [T, DV] of x [T, D].
+// entryLayer is attention to the tokens that follow, for cache entries alone:
+// what a causal layer cannot know when it passes a value. Rows never see it.
+type entryLayer struct {
+	norm *nn.RMSNorm
+	attn *nn.Window
+}
+
+// AheadFrom lets the entry layer's parameters rest until a step.
+func (m *Native) AheadFrom(step int) {
+	for _, p := range m.Params.List {
+		if strings.HasPrefix(p.Name, "entry.") {
+			p.From = step
+		}
+	}
+}
+
+type entryAct struct {
+	x, norm, normInv []float32 // of the entry layer
+	attn             nn.WindowAct
+	rests            bool
+	z, inv           []float32
+	kv               nn.KeyValueAct
+}
+
+// entries makes cache entries k [T, DK] and v [T, DV] of x [T, D].
 func (m *Native) entries(s *nn.Scratch, x []float32, t *nn.Tokens, act *entryAct) (k, v []float32) {
+	w := m.Params.Data
 	k, v = s.Floats(t.T*m.Config.KeyDim), s.Floats(t.T*m.Config.ValueDim)
-	act.z = s.Floats(len(x))
-	act.inv = m.normKV.Forward(s, m.Params.Data, act.z, x)
+	act.x, act.z = x, s.Floats(len(x))
+	if act.rests = m.ahead == nil || m.RestAhead; !act.rests {
+		act.x, act.norm = s.Floats(len(x)), s.Floats(len(x))
+		copy(act.x, x)
+		act.normInv = m.ahead.norm.Forward(s, w, act.norm, x)
+		m.ahead.attn.Forward(s, act.x, act.norm, t, &act.attn)
+	}
+	act.inv = m.normKV.Forward(s, w, act.z, act.x)
 	m.kv.Forward(s, k, v, act.z, t, &act.kv)
 	return k, v
 }
 
-type entryAct struct {
-	z, inv []float32
-	kv     nn.KeyValueAct
+// entriesBackward adds to dx [T, D]; dk is overwritten.
+func (m *Native) entriesBackward(s *nn.Scratch, g, dx, dk, dv, x []float32, t *nn.Tokens, act *entryAct) {
+	w := m.Params.Data
+	mark := s.Mark()
+	dz, dy := s.Zeros(len(x)), dx
+	if !act.rests {
+		dy = s.Zeros(len(x))
+	}
+	m.kv.Backward(s, g, dz, dk, dv, t, &act.kv)
+	m.normKV.Backward(w, g, dy, dz, act.x, act.inv)
+	if !act.rests {
+		clear(dz)
+		m.ahead.attn.Backward(s, g, dz, dy, act.norm, t, &act.attn)
+		m.ahead.norm.Backward(w, g, dx, dz, x, act.normInv)
+		kernel.Add(dx, dy)
+	}
+	s.Release(mark)
 }

@@ -12,7 +12,7 @@ import (
 func (m *Native) Lead() int { return m.Config.Lead() }
 
 // Lookahead is how many tokens after a chunk its entries depend on.
-func (m *Native) Lookahead() int { return m.Config.Lookahead }
+func (m *Native) Lookahead() int { return m.Config.Reach() }
 
 // EntryDims returns the sizes of a key and of a value.
 func (m *Native) EntryDims() (dk, dv int) { return m.Config.KeyDim, m.Config.ValueDim }

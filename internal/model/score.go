@@ -31,7 +31,7 @@ func (m *Native) Score(ctx context.Context, ids []int32) ([]float32, error) {
 		var rows nn.Rows
 		for i := a; i < b; i++ {
 			rows.Token, rows.Prev = append(rows.Token, int32(i)), append(rows.Prev, -1)
-			rows.Limit = append(rows.Limit, int32(max(0, i+1-m.Config.Lookahead)))
+			rows.Limit = append(rows.Limit, int32(max(0, i+1-m.Config.Reach())))
 			rows.Target, rows.Source = append(rows.Target, ids[i+1]), append(rows.Source, -1)
 		}
 		mark := s.Mark()

@@ -37,12 +37,7 @@ func (m *Native) Train(s *nn.Scratch, g []float32, smp *Sample) *Result {
 	t := &nn.Tokens{T: len(smp.IDs), Spans: smp.Spans}
 	acts := make([]selfAct, len(m.layers))
 	h := m.selfDecoder(s, smp.IDs, t, acts)
-	ctx := &nn.Tokens{T: n}
-	for _, sp := range smp.Spans {
-		if sp.End <= n {
-			ctx.Spans = append(ctx.Spans, sp)
-		}
-	}
+	ctx := t.First(n)
 	var ea entryAct
 	k, v := m.entries(s, h[:n*d], ctx, &ea)
 
@@ -81,9 +76,7 @@ func (m *Native) Train(s *nn.Scratch, g []float32, smp *Sample) *Result {
 	for i, tok := range rows.Token {
 		kernel.Add(dh[int(tok)*d:(int(tok)+1)*d], dx[i*d:(i+1)*d])
 	}
-	dz := s.Zeros(n * d)
-	m.kv.Backward(s, g, dz, dk, dv, ctx, &ea.kv)
-	m.normKV.Backward(w, g, dh[:n*d], dz, h[:n*d], ea.inv)
+	m.entriesBackward(s, g, dh[:n*d], dk, dv, h[:n*d], ctx, &ea)
 	for i := len(m.layers) - 1; i >= 0; i-- {
 		m.layers[i].backward(s, w, g, dh, t, &acts[i])
 	}

@@ -13,7 +13,7 @@ import (
 func tinyConfig() Config {
 	return Config{
 		Vocab: 280, Width: 32, SelfLayers: 2, CrossLayers: 2, Heads: 2, Window: 20, Taps: 4,
-		Experts: 4, TopK: 2, Hidden: 24, CrossHeads: 3, KeyDim: 16, ValueDim: 12, Lookahead: 5, RopeBase: 1000,
+		Experts: 4, TopK: 2, Hidden: 24, CrossHeads: 3, KeyDim: 16, ValueDim: 12, Lookahead: 5, Ahead: 7, RopeBase: 1000,
 		Precision: nn.F32,
 	}
 }
@@ -26,6 +26,10 @@ func tinyModel(t testing.TB, c Config) *Native {
 	}
 	m.Params.Reset(7)
 	for _, p := range m.Params.List {
+		if p.Name == "entry.attn_output.weight" {
+			// Zero at first, and then without gradients before it.
+			nn.Normal(0.1)(p.Of(m.Params.Data), rand.New(rand.NewPCG(1, 1)))
+		}
 		if strings.HasSuffix(p.Name, "_gate_inp.weight") {
 			// Far from ties, or a difference would cross a change of expert.
 			kernel.Scale(p.Of(m.Params.Data), 30)

@@ -170,7 +170,7 @@ func TestConvGradient(t *testing.T) {
 func TestWindowGradient(t *testing.T) {
 	lt := newLayerTest()
 	const d, heads = 8, 2
-	l, tok := NewWindow(&lt.ps, "attn", d, heads, 4, F32, lt.add), twoSegments()
+	l, tok := NewWindow(&lt.ps, "attn", d, heads, 4, 0.3, F32, lt.add), twoSegments()
 	w := lt.ready()
 	x, c := random(lt.r, tok.T*d), random(lt.r, tok.T*d)
 	rope, act := NewRope(d/heads, 100), WindowAct{}

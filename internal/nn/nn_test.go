@@ -61,9 +61,17 @@ func (lt *layerTest) ready() []float32 {
 
 // TestWindow compares windowed attention with its definition, token by token.
 func TestWindow(t *testing.T) {
+	testWindow(t, 70, 0)
+	testWindow(t, 1, 32)
+	testWindow(t, 5, 90)
+}
+
+func testWindow(t *testing.T, size, ahead int) {
+	t.Helper()
 	lt := newLayerTest()
-	const d, heads, size, n = 24, 3, 70, 300
-	l := NewWindow(&lt.ps, "attn", d, heads, size, F32, lt.add)
+	const d, heads, n = 24, 3, 300
+	l := NewWindow(&lt.ps, "attn", d, heads, size, 0.3, F32, lt.add)
+	l.Ahead = ahead
 	w := lt.ready()
 	x := random(lt.r, n*d)
 	tok := &Tokens{T: n, Spans: []Span{{0, 130, 0}, {130, n, 0}}}
@@ -93,13 +101,14 @@ func TestWindow(t *testing.T) {
 			for h := range heads {
 				var z float64
 				lo := max(sp.Start, p-size+1)
-				e := make([]float64, p+1-lo)
-				for j := lo; j <= p; j++ {
+				hi := min(sp.End, p+1+ahead)
+				e := make([]float64, hi-lo)
+				for j := lo; j < hi; j++ {
 					dot := kernel.Dot(qkv[p][h*dh:(h+1)*dh], qkv[j][d+h*dh:d+(h+1)*dh])
 					e[j-lo] = math.Exp(float64(dot) / math.Sqrt(float64(dh)))
 					z += e[j-lo]
 				}
-				for j := lo; j <= p; j++ {
+				for j := lo; j < hi; j++ {
 					kernel.Axpy(ctx[h*dh:(h+1)*dh], float32(e[j-lo]/z), qkv[j][2*d+h*dh:2*d+(h+1)*dh])
 				}
 			}

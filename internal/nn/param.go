@@ -25,6 +25,7 @@ type Param struct {
 	Name  string
 	Shape []int // outermost first: a matrix is [Out, In]
 	Class Class
+	From  int // step of the optimiser before which the parameter rests
 	Off   int
 	Len   int
 	Init  func(w []float32, r *rand.Rand)

@@ -22,6 +22,18 @@ type Tokens struct {
 	half     int
 }
 
+// First is the description of the first n tokens, at a boundary of spans.
+func (t *Tokens) First(n int) *Tokens {
+	f := *t
+	f.T, f.Spans = n, nil
+	for _, sp := range t.Spans {
+		if sp.End <= n {
+			f.Spans = append(f.Spans, sp)
+		}
+	}
+	return &f
+}
+
 // Rope holds the angles of rotary position embedding (arXiv 2104.09864):
 // dimension pair i of a head of size dim turns by pos·base^(−2i/dim).
 type Rope struct {

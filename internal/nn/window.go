@@ -7,16 +7,19 @@ import (
 )
 
 // Window is multi-head attention over a sliding window of the segment, with
-// rotary positions: token i attends to the Size tokens [i−Size+1, i].
+// rotary positions: token i attends to the Size tokens [i−Size+1, i] and to the
+// Ahead tokens that follow it.
 type Window struct {
 	D, Heads, Size int
+	Ahead          int
 	QKV, Out       Trainable // [3D, D], [D, D]
 }
 
-// NewWindow registers the projections.
-func NewWindow(ps *Params, name string, d, heads, size int, prec Precision, add func(*Matrix)) *Window {
+// NewWindow registers the projections of a causal window; outGain scales the
+// output's initial weights.
+func NewWindow(ps *Params, name string, d, heads, size int, outGain float64, prec Precision, add func(*Matrix)) *Window {
 	qkv := NewMatrix(ps.Add(name+"_qkv.weight", ClassMatrix, FanIn(1, d), 3*d, d), 0, prec)
-	out := NewMatrix(ps.Add(name+"_output.weight", ClassMatrix, FanIn(0.3, d), d, d), 0, prec)
+	out := NewMatrix(ps.Add(name+"_output.weight", ClassMatrix, FanIn(outGain, d), d, d), 0, prec)
 	add(qkv)
 	add(out)
 	return &Window{D: d, Heads: heads, Size: size, QKV: qkv, Out: out}
@@ -99,7 +102,7 @@ func (l *Window) blocks(t *Tokens, visit func(block)) {
 	left := (l.Size - 1 + Block - 1) / Block * Block
 	for _, sp := range t.Spans {
 		for q := sp.Start; q < sp.End; q += Block {
-			visit(block{q0: q, q1: min(q+Block, sp.End), lo: max(sp.Start, q-left), hi: min(q+Block, sp.End)})
+			visit(block{q0: q, q1: min(q+Block, sp.End), lo: max(sp.Start, q-left), hi: min(q+Block+l.Ahead, sp.End)})
 		}
 	}
 }
@@ -113,7 +116,7 @@ func (l *Window) weights(s *Scratch, qkv []float32, b block, h int) []float32 {
 	s.mul(p, nk, qkv[b.q0*3*d+h*dh:], 3*d, 1, qkv[b.lo*3*d+d+h*dh:], 1, 3*d, b.queries(), nk, dh, false)
 	for i := b.q0; i < b.q1; i++ {
 		row := p[(i-b.q0)*nk : (i-b.q0+1)*nk]
-		from, to := max(0, i-l.Size+1-b.lo), i+1-b.lo
+		from, to := max(0, i-l.Size+1-b.lo), min(nk, i+1+l.Ahead-b.lo)
 		clear(row[:from])
 		kernel.Softmax(row[from:to], l.scale())
 		clear(row[to:])

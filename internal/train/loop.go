@@ -34,6 +34,7 @@ type worker struct {
 
 // New starts a run from freshly drawn weights; Resume continues one.
 func New(r *Recipe, m *model.Native, gen *data.Generator) *Trainer {
+	m.AheadFrom(r.AheadFrom)
 	t := &Trainer{Recipe: r, Model: m, Gen: gen, Opt: optim.New(len(m.Params.Data), r.Decay)}
 	for range r.Workers {
 		t.workers = append(t.workers, &worker{grad: make([]float32, len(m.Params.Data))})
@@ -105,6 +106,7 @@ func (r *Recipe) length(step int) int {
 func (t *Trainer) RunStep() (*Metrics, error) {
 	start := time.Now()
 	r, m := t.Recipe, t.Model
+	m.RestAhead = t.Step < r.AheadFrom
 	length := r.length(t.Step)
 	batch := max(r.Workers, r.Batch/length)
 	samples := make([]*model.Sample, batch)
@@ -222,7 +224,10 @@ func (t *Trainer) sample(e *data.Example, n norms) *model.Sample {
 			s.Context = g.End
 		}
 	}
-	look, seg := t.Model.Config.Lookahead, 0
+	look, seg := t.Model.Config.Reach(), 0
+	if t.Model.RestAhead {
+		look = t.Model.Config.Lookahead
+	}
 	for _, r := range e.Rows {
 		w := t.rowWeight(r)
 		limit := s.Context

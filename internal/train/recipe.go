@@ -29,6 +29,7 @@ type Recipe struct {
 	Limit     int64            `yaml:"corpus_limit"`
 	Data      data.Options     `yaml:"data"`
 	Steps     int              `yaml:"steps"`
+	AheadFrom int              `yaml:"ahead_from"`   // step at which the entry layer joins
 	Batch     int              `yaml:"batch_tokens"` // context tokens a step
 	Lengths   []LengthStage    `yaml:"lengths"`
 	Schedule  optim.Schedule   `yaml:"schedule"`

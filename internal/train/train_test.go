@@ -46,7 +46,8 @@ name: tiny
 seed: 5
 workers: 2
 precision: f32
-model: {width: 32, self_layers: 2, cross_layers: 1, heads: 2, window: 32, taps: 4, experts: 4, top_k: 2, hidden: 32, cross_heads: 2, key_dim: 16, value_dim: 16, lookahead: 8, rope_base: 1000}
+model: {width: 32, self_layers: 2, cross_layers: 1, heads: 2, window: 32, taps: 4, experts: 4, top_k: 2, hidden: 32, cross_heads: 2, key_dim: 16, value_dim: 16, lookahead: 8, ahead: 4, rope_base: 1000}
+ahead_from: 2
 tokenizer: {size: 400}
 corpus: [%s]
 steps: %d

@@ -21,8 +21,8 @@ func New(n int, decay float32) *AdamW {
 	return &AdamW{Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Decay: decay, TempRate: 3, M: make([]float32, n), V: make([]float32, n)}
 }
 
-// Update moves part of parts of the parameters along grad·scale. Step must have
-// been advanced once before.
+// Update moves part of parts of the parameters along grad·scale, but for those
+// that rest until a later step. Step must have been advanced once before.
 func (o *AdamW) Update(ps *nn.Params, grad []float32, scale, lr float32, part, parts int) {
 	p := kernel.AdamParams{
 		LR: lr, Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps, GradScale: scale,
@@ -30,6 +30,9 @@ func (o *AdamW) Update(ps *nn.Params, grad []float32, scale, lr float32, part, p
 		Correct2: float32(1 / (1 - math.Pow(float64(o.Beta2), float64(o.Step)))),
 	}
 	for _, x := range ps.List {
+		if o.Step <= x.From {
+			continue
+		}
 		q := p
 		switch x.Class {
 		case nn.ClassState:
