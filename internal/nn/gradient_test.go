@@ -166,27 +166,31 @@ func TestConvGradient(t *testing.T) {
 	gc.params(t, g)
 }
 
-// TestWindowGradient uses a window that is smaller than the segments.
+// TestWindowGradient uses windows that are smaller than the segments: one that
+// looks back, one ahead, one to both sides.
 func TestWindowGradient(t *testing.T) {
-	lt := newLayerTest()
-	const d, heads = 8, 2
-	l, tok := NewWindow(&lt.ps, "attn", d, heads, 4, 0.3, F32, lt.add), twoSegments()
-	w := lt.ready()
-	x, c := random(lt.r, tok.T*d), random(lt.r, tok.T*d)
-	rope, act := NewRope(d/heads, 100), WindowAct{}
-	gc := &gradCheck{lt, func() float64 {
-		lt.s.Reset()
-		lt.s.Keep = true
-		rope.Prepare(&lt.s, tok)
-		y := make([]float32, len(x))
-		l.Forward(&lt.s, y, x, tok, &act)
-		return weighted(c, y)
-	}}
-	gc.loss()
-	dx, g := make([]float32, len(x)), make([]float32, len(w))
-	l.Backward(&lt.s, g, dx, c, x, tok, &act)
-	gc.check(t, "x", x, dx)
-	gc.params(t, g)
+	for _, size := range [][2]int{{4, 0}, {1, 3}, {2, 2}} {
+		lt := newLayerTest()
+		const d, heads = 8, 2
+		l, tok := NewWindow(&lt.ps, "attn", d, heads, size[0], 0.3, F32, lt.add), twoSegments()
+		l.Ahead = size[1]
+		w := lt.ready()
+		x, c := random(lt.r, tok.T*d), random(lt.r, tok.T*d)
+		rope, act := NewRope(d/heads, 100), WindowAct{}
+		gc := &gradCheck{lt, func() float64 {
+			lt.s.Reset()
+			lt.s.Keep = true
+			rope.Prepare(&lt.s, tok)
+			y := make([]float32, len(x))
+			l.Forward(&lt.s, y, x, tok, &act)
+			return weighted(c, y)
+		}}
+		gc.loss()
+		dx, g := make([]float32, len(x)), make([]float32, len(w))
+		l.Backward(&lt.s, g, dx, c, x, tok, &act)
+		gc.check(t, "x", x, dx)
+		gc.params(t, g)
+	}
 }
 
 func TestKeyValueGradient(t *testing.T) {

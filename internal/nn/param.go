@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 )
@@ -73,16 +72,6 @@ func (ps *Params) Reset(seed uint64) {
 			p.Init(p.Of(ps.Data), rand.New(rand.NewPCG(seed, uint64(i)+1)))
 		}
 	}
-}
-
-// Find returns the named parameter.
-func (ps *Params) Find(name string) (*Param, error) {
-	for _, p := range ps.List {
-		if p.Name == name {
-			return p, nil
-		}
-	}
-	return nil, fmt.Errorf("nn: no parameter %q", name)
 }
 
 // Normal initialises with a zero-mean Gaussian.

@@ -58,6 +58,25 @@ func TestAdamW(t *testing.T) {
 	}
 }
 
+// TestRest: a parameter rests until its step, moments included.
+func TestRest(t *testing.T) {
+	var ps nn.Params
+	ps.Add("w", nn.ClassMatrix, nil, 2, 2)
+	ps.Add("late", nn.ClassMatrix, nil, 2, 2).From = 3
+	ps.Alloc()
+	o := New(len(ps.Data), 0)
+	for step := 1; step <= 4; step++ {
+		o.Step = step
+		o.Update(&ps, []float32{1, 1, 1, 1, 1, 1, 1, 1}, 1, 0.1, 0, 1)
+		if moved := ps.Data[4] != 0; moved != (step > 3) || (o.M[4] != 0) != moved {
+			t.Errorf("step %d: the resting parameter is %g, its moment %g", step, ps.Data[4], o.M[4])
+		}
+	}
+	if ps.Data[0] >= -0.3 {
+		t.Errorf("the other parameter is %g", ps.Data[0])
+	}
+}
+
 func TestSchedule(t *testing.T) {
 	s := Schedule{Rate: 2, Warmup: 10, Decay: 20, Final: 0.1}
 	for _, c := range []struct {
