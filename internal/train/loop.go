@@ -83,8 +83,8 @@ func (t *Trainer) parallel(f func(i int, w *worker)) {
 	}
 }
 
-// length draws the context length of a step: the longest so far half of the
-// time, else a shorter one.
+// length draws the context length of a step: the longest so far three times of
+// four, else that halved once or more often.
 func (r *Recipe) length(step int) int {
 	longest, shortest := r.Lengths[0].Length, r.Lengths[0].Length
 	for _, l := range r.Lengths {
