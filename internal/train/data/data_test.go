@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 
@@ -176,6 +177,33 @@ func TestExampleInvariants(t *testing.T) {
 				t.Fatal("no question of this task in 100 examples")
 			}
 		})
+	}
+}
+
+// TestPoorCorpora: any text will do as filler, if it is all there is.
+func TestPoorCorpora(t *testing.T) {
+	tok, _ := newFixture(t)
+	for name, text := range map[string]string{
+		"short":    strings.Repeat("A short text. ", 15),
+		"one line": strings.Repeat("word ", 1000),
+		"newlines": strings.Repeat("\n", 1000),
+		"digits":   strings.Repeat("0123456789", 100),
+		"stops":    strings.Repeat("...!!!", 100),
+	} {
+		for _, kind := range []Kind{Prose, Code} {
+			doc := Document{Name: name, Kind: kind}
+			for _, id := range tok.Encode(nil, []byte(text)) {
+				doc.IDs = append(doc.IDs, uint16(id))
+			}
+			g, err := NewGenerator(tok, NewCorpus([]Document{doc}), DefaultOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range uint64(8) {
+				n := []int{64, 512, 2048}[i%3]
+				checkExample(t, g, g.Example(1, i, n), n)
+			}
+		}
 	}
 }
 
