@@ -63,7 +63,7 @@ func (m *Native) Writer(dtype tensor.DType) *gguf.Writer {
 	w.Set("tokenizer.ggml.special_count", uint32(v.Special))
 	for _, p := range m.Params.List {
 		data := p.Of(m.Params.Data)
-		if dtype == tensor.BF16 && len(p.Shape) > 1 {
+		if dtype == tensor.BF16 && (p.Class == nn.ClassMatrix || p == m.embed.Table) {
 			w.Add(p.Name, tensor.BF16, p.Shape, tensor.BF16Bytes(data))
 		} else {
 			w.Add(p.Name, tensor.F32, p.Shape, tensor.F32Bytes(data))

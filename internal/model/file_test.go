@@ -59,7 +59,7 @@ func loadBytes(b []byte) (*Native, error) {
 }
 
 // TestSaveLoad checks that a file gives back what was saved: in float32 all of
-// it, in bfloat16 the matrices rounded.
+// it, in bfloat16 the matrices rounded, but for those that choose experts.
 func TestSaveLoad(t *testing.T) {
 	for _, dtype := range []tensor.DType{tensor.F32, tensor.BF16} {
 		m, b := savedModel(t, dtype)
@@ -74,7 +74,8 @@ func TestSaveLoad(t *testing.T) {
 		}
 		for _, p := range m.Params.List {
 			want := slices.Clone(p.Of(m.Params.Data))
-			if dtype == tensor.BF16 && len(p.Shape) > 1 {
+			exact := len(p.Shape) == 1 || strings.Contains(p.Name, "gate_inp") || strings.Contains(p.Name, "conv.")
+			if dtype == tensor.BF16 && !exact {
 				tensor.BF16FromBytes(want, tensor.BF16Bytes(want))
 			}
 			if !slices.Equal(p.Of(got.Params.Data), want) {
