@@ -39,6 +39,7 @@ type Decoder struct {
 	scratch nn.Scratch
 	ids     []int32 // the question's segment so far
 	asked   int     // length of ids before the answer
+	words   []boost // the lexical prior, values in shares
 	prev    int     // position the last step pointed at, −1 none
 }
 
@@ -47,7 +48,11 @@ func (m *Native) NewDecoder(view kvcache.View, question []int32) *Decoder {
 	ids := append([]int32{tokenizer.Question}, question...)
 	ids = append(ids, tokenizer.Answer)
 	c := &m.Config
-	return &Decoder{m: m, att: newAttender(view, c.CrossHeads, c.ValueDim), ids: ids, asked: len(ids), prev: -1}
+	d := &Decoder{m: m, att: newAttender(view, c.CrossHeads, c.ValueDim), ids: ids, asked: len(ids), prev: -1}
+	if m.Lexical.Weight != 0 && len(question) > 0 {
+		d.words = lexicalBoosts(view, m.Tokens, question)
+	}
+	return d
 }
 
 // Next decodes one token; after tokenizer.End it must not be called again.
@@ -91,6 +96,7 @@ func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, si
 	for _, l := range m.cross {
 		l.normAttn.Forward(s, w, norm, x)
 		qu := l.query(s, w, norm, n, follow)
+		d.prior(qu)
 		sinks, hs, err := d.att.attend(ctx, ctxv, qu)
 		if err != nil {
 			return nil, nil, 0, err
@@ -110,6 +116,18 @@ func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, si
 		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Pos, b.Pos))
 	})
 	return out, hits, sink, nil
+}
+
+// prior puts the lexical prior on the pointer head of a query.
+func (d *Decoder) prior(qu *query) {
+	if len(d.words) == 0 {
+		return
+	}
+	unit := d.m.Lexical.Weight * float32(nn.LogN(d.att.len()))
+	for _, b := range d.words {
+		qu.boosts = append(qu.boosts, boost{b.from, b.to, b.value * unit})
+	}
+	qu.sink[0] += d.m.Lexical.Sink * unit
 }
 
 // tail runs the self-decoder over the end of ids and returns the last row.

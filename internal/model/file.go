@@ -18,8 +18,7 @@ import (
 const Architecture = "handscroll"
 
 const (
-	keyAbsentBias = Architecture + ".absent_bias"
-	keyRopeBase   = Architecture + ".rope.freq_base"
+	keyRopeBase = Architecture + ".rope.freq_base"
 )
 
 // fields ties each hyper-parameter to its metadata key.
@@ -43,6 +42,21 @@ func (c *Config) fields() []struct {
 	}
 }
 
+// tuned are the numbers that answering depends on and entries do not.
+func (m *Native) tuned() []struct {
+	key string
+	v   *float32
+} {
+	const a = Architecture + "."
+	return []struct {
+		key string
+		v   *float32
+	}{
+		{a + "absent_bias", &m.AbsentBias},
+		{a + "lexical_weight", &m.Lexical.Weight}, {a + "lexical_sink", &m.Lexical.Sink},
+	}
+}
+
 // Writer lays the model out as GGUF, matrices as dtype (F32 or BF16), vectors
 // as F32.
 func (m *Native) Writer(dtype tensor.DType) *gguf.Writer {
@@ -53,7 +67,9 @@ func (m *Native) Writer(dtype tensor.DType) *gguf.Writer {
 		w.Set(f.key, uint32(*f.v))
 	}
 	w.Set(keyRopeBase, float32(m.Config.RopeBase))
-	w.Set(keyAbsentBias, m.AbsentBias)
+	for _, x := range m.tuned() {
+		w.Set(x.key, *x.v)
+	}
 	v := m.Tokens.Vocab()
 	pieces, merges := v.Strings()
 	w.Set("tokenizer.ggml.model", "gpt2")
@@ -140,11 +156,13 @@ func load(f *gguf.File, prec nn.Precision, loss RouterLoss) (*Native, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.AbsentBias, err = f.Meta.Float32(keyAbsentBias); err != nil {
-		return nil, err
-	}
-	if b := m.AbsentBias; b-b != 0 {
-		return nil, fmt.Errorf("model: %s is %g, want a finite number", keyAbsentBias, b)
+	for _, x := range m.tuned() {
+		if *x.v, err = f.Meta.Float32(x.key); err != nil {
+			return nil, err
+		}
+		if b := *x.v; b-b != 0 {
+			return nil, fmt.Errorf("model: %s is %g, want a finite number", x.key, b)
+		}
 	}
 	// Shapes come before memory: no more is taken than the file's size asks for.
 	found := map[string]*gguf.Tensor{}

@@ -18,6 +18,8 @@ type Native struct {
 	// AbsentBias is added to the log-odds of <|absent|> when an answer begins. It
 	// is calibrated after training.
 	AbsentBias float32
+	// Lexical is the prior of answers; it is tuned after training.
+	Lexical Lexical
 	// RestAhead leaves the entry layer out of Train, as before it joins a run.
 	RestAhead bool
 

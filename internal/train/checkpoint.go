@@ -71,5 +71,6 @@ func Resume(r *Recipe, dir string, log func(string)) (*Trainer, error) {
 
 // SaveModel writes the finished model, matrices in bfloat16.
 func (t *Trainer) SaveModel(path string) error {
+	t.Model.Lexical = t.Recipe.Lexical
 	return t.Model.Writer(tensor.BF16).WriteFile(path)
 }

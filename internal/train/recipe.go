@@ -30,6 +30,7 @@ type Recipe struct {
 	Data      data.Options     `yaml:"data"`
 	Steps     int              `yaml:"steps"`
 	AheadFrom int              `yaml:"ahead_from"`   // step at which the entry layer joins
+	Lexical   model.Lexical    `yaml:"lexical"`      // prior of answers, written to the model
 	Batch     int              `yaml:"batch_tokens"` // context tokens a step
 	Lengths   []LengthStage    `yaml:"lengths"`
 	Schedule  optim.Schedule   `yaml:"schedule"`
