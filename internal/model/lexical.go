@@ -2,7 +2,10 @@ package model
 
 import (
 	"math"
+	"slices"
+	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/tokenizer"
@@ -18,7 +21,7 @@ type Lexical struct {
 }
 
 const (
-	// lexicalCommon is the frequency from which a token says nothing.
+	// lexicalCommon is the frequency from which a word says nothing.
 	lexicalCommon = 0.01
 	// lexicalWindow is the length in tokens that words are counted in.
 	lexicalWindow = 40
@@ -32,82 +35,179 @@ type boost struct {
 	value    float32
 }
 
-// word is a token of the question.
+// word is a word of the question: the ways it may be written as tokens.
 type word struct {
+	forms  [][]int32
+	named  bool // a name, number or identifier: what tells one thing from its like
+	count  int  // in the context
 	weight float64
-	seen   int // occurrences in the window
+	seen   int // in the window
+}
+
+// event is a word's place.
+type event struct {
+	pos int
+	w   *word
 }
 
 // lexicalBoosts returns where the question's words stand together, in order and
-// apart, each with the share of their weight. A token weighs the logarithm of
-// its rarity in the context.
+// apart, each with the share of their weight. A word weighs the logarithm of
+// its rarity in the context, a name twice that.
 func lexicalBoosts(view kvcache.View, tok tokenizer.Tokenizer, question []int32) []boost {
-	n := view.Len()
-	counts := make([]int, tok.Size())
-	for _, r := range view {
-		for _, id := range r.ID {
-			counts[id]++
+	words := questionWords(tok, question)
+	events := places(view, tok, words)
+	n, total := float64(view.Len()), 0.0
+	for _, w := range words {
+		if float64(w.count) <= lexicalCommon*n {
+			w.weight = math.Log((n + 1) / float64(w.count+1))
+			if w.named {
+				w.weight *= 2
+			}
 		}
-	}
-	words := make([]*word, tok.Size())
-	total := 0.0
-	for _, id := range question {
-		if words[id] != nil || !wordly(tok.Piece(id)) || float64(counts[id]) > lexicalCommon*float64(n) {
-			continue
-		}
-		words[id] = &word{weight: math.Log(float64(n+1) / float64(counts[id]+1))}
-		total += words[id].weight
+		total += w.weight
 	}
 	if total == 0 {
 		return nil
 	}
-	return sweep(view, words, total)
+	return sweep(events, total)
 }
 
-// wordly says whether a piece has a letter or digit.
-func wordly(piece []byte) bool {
-	for _, r := range string(piece) {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+// questionWords splits a question at white space, without punctuation around
+// words and without the possessive.
+func questionWords(tok tokenizer.Tokenizer, question []int32) []*word {
+	var words []*word
+	seen := map[string]bool{}
+	begins := true // a sentence, where a capital says nothing
+	for _, f := range strings.Fields(string(tok.Decode(nil, question))) {
+		ends := strings.ContainsAny(f[len(f)-1:], ".?!:")
+		f = strings.TrimFunc(f, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		for _, suffix := range []string{"'s", "’s"} {
+			f = strings.TrimSuffix(f, suffix)
+		}
+		if low := strings.ToLower(f); f != "" && !seen[low] {
+			seen[low] = true
+			w := &word{named: nameLike(f, begins)}
+			first, size := utf8.DecodeRuneInString(f)
+			for _, form := range []string{f, low, string(unicode.ToUpper(first)) + f[size:]} {
+				bare, spaced := tok.Encode(nil, []byte(form)), tok.Encode(nil, []byte(" "+form))
+				w.addForm(bare)
+				if !slices.Equal(spaced[1:], bare) { // a space of its own changes nothing
+					w.addForm(spaced)
+				}
+			}
+			words = append(words, w)
+		}
+		begins = ends
+	}
+	return words
+}
+
+func (w *word) addForm(ids []int32) {
+	for _, f := range w.forms {
+		if slices.Equal(f, ids) {
+			return
+		}
+	}
+	w.forms = append(w.forms, ids)
+}
+
+// nameLike says whether a word looks like a name, a number or an identifier.
+func nameLike(s string, begins bool) bool {
+	for i, r := range s {
+		switch {
+		case unicode.IsDigit(r), r == '_', unicode.IsUpper(r) && (i > 0 || !begins):
 			return true
 		}
 	}
 	return false
 }
 
-// sweep slides a window over the words' places.
-func sweep(view kvcache.View, words []*word, total float64) []boost {
-	type event struct {
-		pos int
+// places lists the words' places in order and counts them.
+func places(view kvcache.View, tok tokenizer.Tokenizer, words []*word) []event {
+	type form struct {
 		w   *word
+		ids []int32
 	}
-	var out []boost
-	var window []event
-	sum, best, pos := 0.0, 0.0, 0
-	for _, r := range view {
-		for _, id := range r.ID {
-			if w := words[id]; w != nil {
-				for len(window) > 0 && window[0].pos <= pos-lexicalWindow {
-					old := window[0].w
-					if old.seen--; old.seen == 0 {
-						sum -= old.weight
-					}
-					window = window[1:]
+	starts := make([][]form, tok.Size())
+	for _, w := range words {
+		for _, f := range w.forms {
+			starts[f[0]] = append(starts[f[0]], form{w, f})
+		}
+	}
+	var events []event
+	pos, before := 0, byte(' ')
+	for ri, r := range view {
+		for i, id := range r.ID {
+			for _, f := range starts[id] {
+				// A word is not a part of another.
+				if inWord(before) && inWord(tok.Piece(int32(id))[0]) || !follows(view[ri:], tok, i, f.ids) {
+					continue
 				}
-				if w.seen++; w.seen == 1 {
-					sum += w.weight
-				}
-				window = append(window, event{pos, w})
-				// Less than half of the best so far is not worth keeping.
-				if best = max(best, sum); sum >= best/2 {
-					out = addBoost(out, boost{max(0, window[0].pos-lexicalMargin), pos + 1 + lexicalMargin, float32(sum / total)})
-				}
+				f.w.count++
+				events = append(events, event{pos, f.w})
+			}
+			if p := tok.Piece(int32(id)); len(p) > 0 {
+				before = p[len(p)-1]
+			} else {
+				before = ' '
 			}
 			pos++
 		}
 	}
+	return events
+}
+
+// follows says whether ids stand at index i of the view's first run, and the
+// word ends with them.
+func follows(view kvcache.View, tok tokenizer.Tokenizer, i int, ids []int32) bool {
+	for j := 0; ; j++ {
+		for i >= view[0].N {
+			i -= view[0].N
+			if view = view[1:]; len(view) == 0 {
+				return j == len(ids)
+			}
+		}
+		id := int32(view[0].ID[i])
+		if j == len(ids) {
+			p := tok.Piece(id)
+			return len(p) == 0 || !inWord(p[0])
+		}
+		if id != ids[j] {
+			return false
+		}
+		i++
+	}
+}
+
+// inWord says whether a byte is of a letter or digit; bytes outside ASCII are
+// taken for letters.
+func inWord(c byte) bool {
+	return c >= 0x80 || c == '_' || c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+}
+
+// sweep slides a window over the words' places.
+func sweep(events []event, total float64) []boost {
+	const worth = 0.5 - 1e-6 // shares are rounded
+	var out []boost
+	sum, best, first := 0.0, 0.0, 0
+	for i, e := range events {
+		for ; events[first].pos <= e.pos-lexicalWindow; first++ {
+			old := events[first].w
+			if old.seen--; old.seen == 0 {
+				sum -= old.weight
+			}
+		}
+		if e.w.seen++; e.w.seen == 1 {
+			sum += e.w.weight
+		}
+		// Less than half of the best so far is not worth keeping.
+		if best = max(best, sum); sum >= worth*best && sum > 0 {
+			out = addBoost(out, boost{max(0, events[first].pos-lexicalMargin), events[i].pos + 1 + lexicalMargin, float32(sum / total)})
+		}
+	}
 	kept := out[:0]
 	for _, b := range out {
-		if float64(b.value)*total >= best/2 {
+		if float64(b.value)*total >= worth*best {
 			kept = append(kept, b)
 		}
 	}

@@ -4,18 +4,15 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
-	"slices"
+	"regexp"
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/tokenizer"
 )
-
-// lettersOnly is a tokenizer whose every piece is a word.
-type lettersOnly struct{ tokenizer.Tokenizer }
-
-func (lettersOnly) Size() int          { return 2000 }
-func (lettersOnly) Piece(int32) []byte { return []byte("word") }
 
 // viewOf makes a view of ids alone, cut at random.
 func viewOf(r *rand.Rand, ids []int32) (v kvcache.View) {
@@ -34,68 +31,81 @@ func viewOf(r *rand.Rand, ids []int32) (v kvcache.View) {
 // of any window whose words, with the margin, reach it, if that share is at
 // least half of the best.
 func TestLexicalBoosts(t *testing.T) {
+	tok := bytesTokenizer(t)
 	r := rand.New(rand.NewPCG(4, 4))
-	for range 50 {
-		ids := make([]int32, 1500)
-		for i := range ids {
-			ids[i] = int32(100 + r.IntN(1800))
+	question := "What is the code of Karn-7 and of Érik's zeta_9, karn-7?"
+	weights := map[string]float64{"code": 1, "karn-7": 2, "érik": 2, "zeta_9": 2, "what": 1, "is": 1, "the": 1, "of": 1, "and": 1}
+	for range 20 {
+		var text []string
+		for range 400 {
+			text = append(text, []string{"lorem", "ipsum", "Code,", "decode", "karn-77", "xKarn-7", "dolor."}[r.IntN(7)])
+			if r.IntN(60) == 0 {
+				text = append(text, []string{"Karn-7", "(karn-7)", "code", "Érik", "zeta_9.", "CODE"}[r.IntN(6)])
+			}
 		}
-		question := []int32{5, 6, 7, 8, 9, 7}
-		for range 12 {
-			ids[r.IntN(len(ids))] = question[r.IntN(len(question))]
-		}
-		at := r.IntN(1400)
-		for _, q := range question[:2+r.IntN(4)] {
-			ids[at+r.IntN(30)] = q
-		}
-		got := make([]float32, len(ids))
+		ids := tok.Encode(nil, []byte(strings.Join(text, " ")))
+		got := make([]float64, len(ids))
 		last := 0
-		for _, b := range lexicalBoosts(viewOf(r, ids), lettersOnly{}, question) {
+		for _, b := range lexicalBoosts(viewOf(r, ids), tok, tok.Encode(nil, []byte(question))) {
 			if b.from < last || b.to <= b.from || b.value <= 0 || b.value > 1.0001 {
 				t.Fatalf("boost %+v after %d", b, last)
 			}
 			last = b.to
 			for i := b.from; i < min(b.to, len(ids)); i++ {
-				got[i] = b.value
+				got[i] = float64(b.value)
 			}
 		}
-		want := boostsByDefinition(ids, question)
-		for i := range ids {
-			if math.Abs(float64(got[i])-want[i]) > 1e-5 {
-				t.Fatalf("entry %d has %g, want %g", i, got[i], want[i])
+		for i, want := range boostsByDefinition(tok, ids, weights) {
+			if math.Abs(got[i]-want) > 1e-5 {
+				t.Fatalf("entry %d has %g, want %g", i, got[i], want)
 			}
 		}
 	}
 }
 
-func boostsByDefinition(ids, question []int32) []float64 {
-	weight, total := map[int32]float64{}, 0.0
-	for _, q := range question {
-		if _, dup := weight[q]; dup {
-			continue
+// boostsByDefinition finds words in the text, in one pass for each token.
+func boostsByDefinition(tok tokenizer.Tokenizer, ids []int32, weights map[string]float64) []float64 {
+	text := string(tok.Decode(nil, ids))
+	token := make([]int, 0, len(text)) // of each byte
+	for i, id := range ids {
+		for range tok.Piece(id) {
+			token = append(token, i)
 		}
-		n := 0
-		for _, id := range ids {
-			if id == q {
-				n++
+	}
+	at := map[int]string{}
+	count := map[string]int{}
+	for w := range weights {
+		title, size := utf8.DecodeRuneInString(w)
+		for _, m := range regexp.MustCompile(`(?:`+regexp.QuoteMeta(w)+`|`+regexp.QuoteMeta(string(unicode.ToUpper(title))+w[size:])+`)`).FindAllStringIndex(text, -1) {
+			if m[0] > 0 && inWord(text[m[0]-1]) || m[1] < len(text) && inWord(text[m[1]]) {
+				continue
 			}
+			count[w]++
+			// A spaced form begins at the token that its space is in.
+			i := token[m[0]]
+			at[i] = w
 		}
-		weight[q] = math.Log(float64(len(ids)+1) / float64(n+1))
-		total += weight[q]
+	}
+	weight, total := map[string]float64{}, 0.0
+	for w, times := range weights {
+		if n := float64(len(ids)); float64(count[w]) <= lexicalCommon*n {
+			weight[w] = times * math.Log((n+1)/float64(count[w]+1))
+		}
+		total += weight[w]
 	}
 	out := make([]float64, len(ids))
 	best := 0.0
-	for end, id := range ids {
-		if weight[id] == 0 {
+	for end := range ids {
+		if _, ok := at[end]; !ok {
 			continue
 		}
-		seen, sum, first := map[int32]bool{}, 0.0, end
+		seen, sum, first := map[string]bool{}, 0.0, end
 		for i := end; i >= 0 && i > end-lexicalWindow; i-- {
-			if w := weight[ids[i]]; w > 0 {
+			if w, ok := at[i]; ok {
 				first = i
-				if !seen[ids[i]] {
-					seen[ids[i]] = true
-					sum += w
+				if !seen[w] {
+					seen[w] = true
+					sum += weight[w]
 				}
 			}
 		}
@@ -118,13 +128,11 @@ func TestLexicalPrior(t *testing.T) {
 	m := tinyModel(t, tinyConfig())
 	r := rand.New(rand.NewPCG(9, 9))
 	ids := textIDs(r, 600, m.Config.Vocab)
-	question := []int32{tokenizer.NumSpecial + 'q', tokenizer.NumSpecial + 'z', tokenizer.NumSpecial + 'x'}
-	for i, id := range ids {
-		if slices.Contains(question, id) {
-			ids[i] = tokenizer.NumSpecial + 'e'
-		}
+	m.Tokens = bytesTokenizer(t)
+	question := m.Tokens.Encode(nil, []byte("zq xz"))
+	for i, id := range m.Tokens.Encode(nil, []byte(" xz zq. ")) {
+		ids[400+i] = id
 	}
-	copy(ids[400:], question)
 	view := readAll(m, ids, []int{0, 256, 600})
 	near := func() (in, sink float64) {
 		d := m.NewDecoder(view, question)
@@ -139,7 +147,6 @@ func TestLexicalPrior(t *testing.T) {
 		}
 		return in, float64(s)
 	}
-	m.Tokens = bytesTokenizer(t)
 	before, sinkBefore := near()
 	m.Lexical = Lexical{Weight: 0.5, Sink: 0}
 	after, sinkAfter := near()
