@@ -23,6 +23,9 @@ type Lexical struct {
 const (
 	// lexicalCommon is the frequency from which a word says nothing.
 	lexicalCommon = 0.01
+	// lexicalName is what a name, number or identifier weighs beside a common
+	// word as rare: with it, what is told of a look-alike stays below the sink.
+	lexicalName = 4
 	// lexicalWindow is the length in tokens that words are counted in.
 	lexicalWindow = 40
 	// lexicalMargin tokens beside a window share in its bonus.
@@ -52,7 +55,7 @@ type event struct {
 
 // lexicalBoosts returns where the question's words stand together, in order and
 // apart, each with the share of their weight. A word weighs the logarithm of
-// its rarity in the context, a name twice that.
+// its rarity in the context, a name several times that.
 func lexicalBoosts(view kvcache.View, tok tokenizer.Tokenizer, question []int32) []boost {
 	words := questionWords(tok, question)
 	events := places(view, tok, words)
@@ -61,7 +64,7 @@ func lexicalBoosts(view kvcache.View, tok tokenizer.Tokenizer, question []int32)
 		if float64(w.count) <= lexicalCommon*n {
 			w.weight = math.Log((n + 1) / float64(w.count+1))
 			if w.named {
-				w.weight *= 2
+				w.weight *= lexicalName
 			}
 		}
 		total += w.weight
