@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/kvcache"
@@ -118,9 +119,10 @@ func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, si
 	return out, hits, sink, nil
 }
 
-// prior puts the lexical prior on the pointer head of a query.
+// prior puts the lexical prior on the pointer head of a query that looks for the
+// beginning of a value; what follows is found by where the pointer was.
 func (d *Decoder) prior(qu *query) {
-	if len(d.words) == 0 {
+	if !d.begins() || len(d.words) == 0 {
 		return
 	}
 	unit := d.m.Lexical.Weight * float32(nn.LogN(d.att.len()))
@@ -128,6 +130,38 @@ func (d *Decoder) prior(qu *query) {
 		qu.boosts = append(qu.boosts, boost{b.from, b.to, b.value * unit})
 	}
 	qu.sink[0] += d.m.Lexical.Sink * unit
+}
+
+// begins says whether the next token is the first of a value.
+func (d *Decoder) begins() bool {
+	return len(d.ids) == d.asked || d.ids[len(d.ids)-1] == tokenizer.Sep
+}
+
+// piece returns the bytes at a position, nil outside the context.
+func (d *Decoder) piece(pos int) []byte {
+	if pos < 0 || pos >= d.att.len() || d.m.Tokens == nil {
+		return nil
+	}
+	return d.m.Tokens.Piece(d.att.id(pos))
+}
+
+// within says whether the text goes on unbroken from the entry before pos to
+// pos: inside a word, or over a joint as in 18:0e, 3.14 or a/b.
+func (d *Decoder) within(pos int) bool {
+	a, b, c := d.piece(pos-1), d.piece(pos), d.piece(pos+1)
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	joint := func(p []byte) bool { return len(p) == 1 && strings.IndexByte(":-_/@.+#", p[0]) >= 0 }
+	last := a[len(a)-1]
+	switch {
+	case inWord(last) && joint(b):
+		return len(c) > 0 && inWord(c[0])
+	case joint(a):
+		z := d.piece(pos - 2)
+		return inWord(b[0]) && len(z) > 0 && inWord(z[len(z)-1])
+	}
+	return inWord(last) && inWord(b[0])
 }
 
 // tail runs the self-decoder over the end of ids and returns the last row.
@@ -142,8 +176,9 @@ func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
 func (d *Decoder) restrict(logits []float32) {
 	first := len(d.ids) == d.asked
 	last := d.ids[len(d.ids)-1]
+	cut := d.prev >= 0 && d.within(d.prev+1) // an answer ends no word in the middle
 	for id := range int32(tokenizer.NumSpecial) {
-		ok := id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep
+		ok := id == tokenizer.End && !cut || !cut && id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep
 		if first {
 			ok = id == tokenizer.Absent
 		}
@@ -165,6 +200,13 @@ func lean(p, bias float32) (q, rest float32) {
 func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 	share := 1 - gate*(1-sink)
 	copied := map[int32]float32{}
+	if d.begins() {
+		// Nor does it begin one there.
+		hits = slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool {
+			p := d.piece(h.Pos)
+			return len(p) > 0 && inWord(p[0]) && d.within(h.Pos)
+		})
+	}
 	for _, h := range hits {
 		if id := d.att.id(h.Pos); id >= tokenizer.NumSpecial {
 			copied[id] += gate * h.Weight

@@ -75,19 +75,62 @@ func lexicalBoosts(view kvcache.View, tok tokenizer.Tokenizer, question []int32)
 	return sweep(events, total)
 }
 
+// asking are the words of questions rather than of what is asked about.
+var asking = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`what which who whom whose where when why how is are was were be been do does did
+		has have had can could will would should may the a an of for to in on at by from with and or that this it its as
+		please tell give find look up get show state answer text context document according above here there me i you we my
+		your our word words exactly only just give quote go goes continue complete`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// quoted returns the longest quotation of at least three words in a question,
+// or else all of it: who quotes, says what to look for.
+func quoted(s string) string {
+	best := ""
+	for _, q := range []string{`""`, "“”"} {
+		open, size := utf8.DecodeRuneInString(q)
+		end, _ := utf8.DecodeRuneInString(q[size:])
+		for rest := s; ; {
+			_, after, ok := strings.Cut(rest, string(open))
+			if !ok {
+				break
+			}
+			i := strings.IndexRune(after, end)
+			if i < 0 {
+				break
+			}
+			if inner := after[:i]; len(strings.Fields(inner)) >= 3 && len(inner) > len(best) {
+				best = inner
+			}
+			rest = after[i+utf8.RuneLen(end):]
+		}
+	}
+	if best == "" {
+		return s
+	}
+	return best
+}
+
 // questionWords splits a question at white space, without punctuation around
 // words and without the possessive.
 func questionWords(tok tokenizer.Tokenizer, question []int32) []*word {
 	var words []*word
 	seen := map[string]bool{}
+	all := string(tok.Decode(nil, question))
+	text := quoted(all)
+	quote := len(text) < len(all)
 	begins := true // a sentence, where a capital says nothing
-	for _, f := range strings.Fields(string(tok.Decode(nil, question))) {
+	for _, f := range strings.Fields(text) {
 		ends := strings.ContainsAny(f[len(f)-1:], ".?!:")
 		f = strings.TrimFunc(f, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		for _, suffix := range []string{"'s", "’s"} {
 			f = strings.TrimSuffix(f, suffix)
 		}
-		if low := strings.ToLower(f); f != "" && !seen[low] {
+		if low := strings.ToLower(f); f != "" && !seen[low] && (quote || !asking[low]) {
 			seen[low] = true
 			w := &word{named: nameLike(f, begins)}
 			first, size := utf8.DecodeRuneInString(f)
