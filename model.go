@@ -2,13 +2,10 @@ package handscroll
 
 import (
 	"context"
-	"errors"
 
 	"github.com/handscroll/handscroll/internal/engine"
+	"github.com/handscroll/handscroll/internal/model/shipped"
 )
-
-// shipped returns the GGUF file embedded in this module, nil where none is.
-var shipped = func() []byte { return nil }
 
 // Model is a model, ready to read.
 type Model struct{ m *engine.Model }
@@ -22,11 +19,7 @@ func Open(path string) (*Model, error) {
 		}
 		return &Model{m}, nil
 	}
-	data := shipped()
-	if data == nil {
-		return nil, errors.New("handscroll: this build embeds no model; name a GGUF file")
-	}
-	m, err := engine.ParseModel(data, "embedded model")
+	m, err := engine.ParseModel(shipped.GGUF, "embedded model")
 	if err != nil {
 		return nil, err
 	}
