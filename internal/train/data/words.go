@@ -64,7 +64,7 @@ Bettina Björn Boris Brigid Bruno Camila Casper Cecily Chloé Clara Conrad Cosim
 Eino Elif Elio Elsa Emeka Emil Enzo Erik Esther Eszter Etta Fabian Farid Fatima Felix Fergus Fiona Flora Franz Freya Gareth Gemma Gideon
 Gilda Giulia Greta Gustav Hana Hanna Harald Hassan Hector Hedda Heidi Helga Hiro Hugo Ibrahim Ida Ilse Imre Ines Ingrid Irina Iris Ismail
 Ivan Ivo Jana Jarek Jasper Jens Joaquín Jonas Josefa Juno Kai Karim Katya Kenji Kirsten Klara Klaus Kofi Lars Leila Lena Leonor Levi Lidia
-Lina Linus Ludmila Luis Lukas Luna Magnus Maja Malik Malte Mara Marek Marta Matteo Maud Mehmet Milan Mila Mina Mirko Mona Nadia Naomi Nestor
+Lina Linus Ludmila Luis Lukas Luna Magnus Maja Malik Malte Mara Marek Marta Matteo Maud Mehmet Milo Mila Mina Mirko Mona Nadia Naomi Nestor
 Nia Niels Nikola Nina Noor Nora Odile Ola Olaf Oleg Olga Omar Orla Oscar Otto Pablo Paloma Paola Paul Pedro Petra Pia Piotr Priya Quentin
 Rafael Rana Ravi Regina Rhea Rita Roland Rosa Ruben Ruth Sabine Sadie Salma Samir Sanjay Sasha Selma Silas Silvia Simone Sofie Soren Stefan
 Stella Sunita Sven Tamar Tariq Tessa Theo Thora Tilda Timo Tomás Ulla Ulrich Uma Ursula Vera Viktor Viola Wanda Werner Wilma Xavier Yara
