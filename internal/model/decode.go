@@ -178,7 +178,7 @@ func (d *Decoder) restrict(logits []float32) {
 	last := d.ids[len(d.ids)-1]
 	cut := d.prev >= 0 && d.within(d.prev+1) // an answer ends no word in the middle
 	for id := range int32(tokenizer.NumSpecial) {
-		ok := id == tokenizer.End && !cut || !cut && id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep
+		ok := !cut && (id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep)
 		if first {
 			ok = id == tokenizer.Absent
 		}

@@ -81,7 +81,7 @@ var asking = func() map[string]bool {
 	for _, w := range strings.Fields(`what which who whom whose where when why how is are was were be been do does did
 		has have had can could will would should may the a an of for to in on at by from with and or that this it its as
 		please tell give find look up get show state answer text context document according above here there me i you we my
-		your our word words exactly only just give quote go goes continue complete`) {
+		your our word words exactly only just quote go goes continue complete`) {
 		m[w] = true
 	}
 	return m

@@ -77,6 +77,25 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
+// TestWithin: where the text goes on unbroken, and where a value may begin or
+// end. The bar stands before the position.
+func TestWithin(t *testing.T) {
+	tok := bytesTokenizer(t)
+	r := rand.New(rand.NewPCG(2, 2))
+	for in, want := range map[string]bool{
+		"code 18|:0e at": true, "code 18:|0e at": true, "is 3|.14": true, "wo|rd": true, "naï|ve": true,
+		"is 3|.": false, "is 3|. Then": false, "word| next": false, "key=|value": false, "a |-b": false,
+		"(|word)": false, "word|)": false, "end|": false,
+	} {
+		before, after, _ := strings.Cut(in, "|")
+		ids := tok.Encode(nil, []byte(before+after))
+		d := &Decoder{m: &Native{Tokens: tok}, att: newAttender(viewOf(r, ids), 1, 4)}
+		if got := d.within(len(tok.Encode(nil, []byte(before)))); got != want {
+			t.Errorf("%s: %v, want %v", in, got, want)
+		}
+	}
+}
+
 // boostsByDefinition finds words in the text, in one pass for each token.
 func boostsByDefinition(tok tokenizer.Tokenizer, ids []int32, weights map[string]float64) []float64 {
 	text := string(tok.Decode(nil, ids))

@@ -5,7 +5,6 @@ import "github.com/handscroll/handscroll/internal/kernel"
 // Weight is a matrix [Out, In] that rows are multiplied by. Training uses
 // [Matrix]; quantised weights implement the same interface.
 type Weight interface {
-	Dims() (out, in int)
 	// Mul computes dst[m,Out] = x[m,In]·Wᵀ, or += when acc.
 	Mul(s *Scratch, dst, x []float32, m int, acc bool)
 }
@@ -45,9 +44,6 @@ func NewMatrix(p *Param, e int, prec Precision) *Matrix {
 	out, in := p.Shape[len(p.Shape)-2], p.Shape[len(p.Shape)-1]
 	return &Matrix{out: out, in: in, off: p.Off + e*out*in, prec: prec}
 }
-
-// Dims returns Out and In.
-func (w *Matrix) Dims() (out, in int) { return w.out, w.in }
 
 // Refresh packs the values in flat for products, and for the products of
 // backward when train is set.
