@@ -30,7 +30,7 @@ favorite color, preferred color = colour
 favourite animal, preferred animal = animal
 favourite dish, favourite meal, preferred dish = adjnoun phrase
 favourite word, best-loved word = word
-favourite song, best-loved song = phrase quoted
+favourite song, best-loved song = phrase quoted title
 birthday, date of birth, day of birth = date
 birthplace, place of birth, home town = place
 badge id, badge number, number on the badge = code integer digits4
@@ -205,7 +205,7 @@ native language, mother tongue = pseudo
 dialect, local speech = pseudo
 currency, money used = pseudo word
 capital, seat of government = pseudo place
-anthem, hymn = quoted phrase
+anthem, hymn = quoted phrase title
 national dish = adjnoun phrase
 patron saint = pseudo person
 province, district, county = pseudo place
@@ -227,7 +227,7 @@ texture, feel = adjnoun word
 smell, scent = adjnoun phrase
 taste, flavour = adjnoun word
 symbol, sign = word quoted
-title, heading = phrase quoted
+title, heading = phrase quoted title
 subject, topic, theme = phrase
 first line, opening words = sentence quoted
 last words, parting words = sentence quoted
@@ -284,11 +284,11 @@ func typesNamed(names string) []valueType {
 // need not be known to find it.
 var coinedHeads = func() []attribute {
 	var out []attribute
-	for line := range strings.SplitSeq(`number = integer digits7 digits4 small|code = code digits4 hex|word = word Word|name = pseudo person Word|date = date|time = time|
-colour = colour|value = integer decimal word|key = hex code password|id = uuid code integer|phrase = phrase adjnoun|figure = decimal grouped|letter = gate|
+	for line := range strings.SplitSeq(`number = integer digits7 digits4 small|code = code digits4 hex groups joined|word = word Word|name = pseudo person Word title|date = date|time = time|
+colour = colour|value = integer decimal word|key = hex code password blob groups|id = uuid code integer joined|phrase = phrase adjnoun|figure = decimal grouped|letter = gate|
 level = small unit|count = integer small|index = integer small|rate = percent decimal|size = unit integer|place = place phrase|token = hex code word|tag = ident code|
 sum = money grouped|limit = integer unit|label = Word code ident|animal = animal|year = year|list = list|sentence = sentence|rule = sentence phrase|answer = word phrase|
-reading = unit decimal|address = ip path email|partner = person|leader = person|song = quoted phrase|stone = adjnoun word|day = day date|score = small decimal|mark = percent gate|term = word phrase`, "|") {
+reading = unit decimal|address = ip path email|partner = person|leader = person|song = quoted phrase title|book = title quoted|film = title|painting = title phrase|line = groups phone joined|position = coord joined|setting = setting ident|stone = adjnoun word|day = day date|score = small decimal|mark = percent gate|term = word phrase`, "|") {
 		name, kinds, _ := strings.Cut(strings.TrimSpace(line), " = ")
 		out = append(out, attribute{names: []string{name}, types: typesNamed(kinds)})
 	}

@@ -59,6 +59,9 @@ var entityKinds = []entityKind{
 	{"word", func(r *rand.Rand) string { return pick(r, words) }},
 	{"word pair", func(r *rand.Rand) string { return pick(r, adjectives) + "-" + pick(r, words) }},
 	{"phrase", func(r *rand.Rand) string { return pick(r, adjectives) + " " + pick(r, words) }},
+	{"three words", func(r *rand.Rand) string {
+		return pick(r, adjectives) + " " + pick(r, pick(r, [][]string{adjectives, words, colours})) + " " + pick(r, pick(r, [][]string{words, devices, animals}))
+	}},
 	{"the word", func(r *rand.Rand) string { return "the " + pick(r, words) }},
 	{"identifier", identifier},
 	{"order", func(r *rand.Rand) string {
@@ -136,6 +139,13 @@ var accents = strings.NewReplacer("é", "e", "è", "e", "ë", "e", "ê", "e", "�
 
 // vary makes a name that differs in a letter, a digit or a word.
 func vary(r *rand.Rand, name string) string {
+	if parts := strings.Split(name, " "); len(parts) > 2 && chance(r, 0.3) {
+		// Any word but the last.
+		if i := r.IntN(len(parts) - 1); strings.ToLower(parts[i]) == parts[i] && parts[i] != "the" && !strings.ContainsAny(parts[i], digits) {
+			parts[i] = pick(r, pick(r, [][]string{adjectives, words}))
+			return strings.Join(parts, " ")
+		}
+	}
 	if i := strings.LastIndexByte(name, ' '); i > 0 && chance(r, 0.4) {
 		head, tail := name[:i], name[i+1:]
 		switch {

@@ -57,12 +57,12 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		Weights: map[string]float64{
-			"keyvalue": 0.42, "quotation": 0.14, "table": 0.09, "config": 0.09,
-			"code": 0.08, "several": 0.05, "story": 0.13,
+			"keyvalue": 0.48, "quotation": 0.14, "table": 0.08, "config": 0.08,
+			"code": 0.08, "several": 0.02, "story": 0.12,
 		},
 		MinDensity: 0.02, MaxDensity: 0.6,
 		NearDuplicate: 0.35, Collide: 0.25, LookAlike: 0.4,
-		AbsentShare: 0.11, ManySegments: 0.25, CodeShare: 0.35,
+		AbsentShare: 0.16, ManySegments: 0.25, CodeShare: 0.35,
 		LMRows: 32, MaxQuestions: 110,
 	}
 }
@@ -176,6 +176,6 @@ func (g *Generator) Example(seed, index uint64, contextLen int) *Example {
 
 // questionCount scales the number of questions with the context.
 func (g *Generator) questionCount(r *rand.Rand, contextLen int) int {
-	n := contextLen / between(r, 30, 100)
+	n := contextLen / between(r, 45, 110)
 	return min(max(n, between(r, 4, 8)), g.opts.MaxQuestions)
 }

@@ -13,6 +13,8 @@ type fact struct {
 	value     string
 	at        source // the value
 	key       source // the entity
+	carrier   *carrier
+	slots     slots // of the carrier
 }
 
 // factBook keeps the facts of an example and what makes them ambiguous.
@@ -39,7 +41,8 @@ type theme struct {
 	attributes []*attribute
 	kinds      []entityKind
 	frames     []string
-	sentence   bool
+	carriers   []*carrier
+	carried    float64 // share of facts told by a carrier
 }
 
 func (w *world) newTheme() theme {
@@ -67,6 +70,10 @@ func (w *world) newTheme() theme {
 			th.frames = append(th.frames, pick(r, t.forward))
 		}
 	}
+	for range pick(r, []int{1, 2, 8, 400}) {
+		th.carriers = append(th.carriers, &t.carriers[r.IntN(len(t.carriers))])
+	}
+	th.carried = pick(r, []float64{0, 0.3, 0.6, 1})
 	return th
 }
 
@@ -103,6 +110,10 @@ func (w *world) newFact(th *theme) (f fact, ok bool) {
 		f.noun = pick(r, f.attribute.names)
 	}
 	f.value = w.newValue(f.attribute)
+	f.carrier = nil
+	if !f.attribute.relation && chance(r, th.carried) {
+		f.carrier = pick(r, th.carriers)
+	}
 	return f, f.value != "" && !strings.EqualFold(f.value, f.entity)
 }
 
@@ -110,17 +121,27 @@ func (w *world) newFact(th *theme) (f fact, ok bool) {
 func (w *world) nearby(th *theme, old fact) fact {
 	f := fact{attribute: old.attribute, entity: old.entity}
 	switch x := w.r.Float64(); {
-	case x < 0.65:
+	case x < 0.5:
 		f.entity = vary(w.r, old.entity)
-	case x < 0.85:
-		f.attribute = &w.g.tables.attributes[w.r.IntN(len(w.g.tables.attributes))]
-		if chance(w.r, 0.4) {
-			f.attribute = pick(w.r, th.attributes)
-		}
+	case x < 0.9:
+		f.attribute = w.otherAttribute(th)
 	default:
 		f.entity = w.newEntity(th)
 	}
 	return f
+}
+
+// otherAttribute draws one that need not be of the theme.
+func (w *world) otherAttribute(th *theme) *attribute {
+	switch t := &w.g.tables; w.r.IntN(5) {
+	case 0, 1:
+		return &t.attributes[w.r.IntN(len(t.attributes))]
+	case 2:
+		return &t.relations[w.r.IntN(len(t.relations))]
+	case 3:
+		return t.coin(w.r, w.g.opts.HeldOut)
+	}
+	return pick(w.r, th.attributes)
 }
 
 // newValue draws a value, sometimes a mutated copy of another needle's.
@@ -147,7 +168,11 @@ func (w *world) addFact(f fact, frame string) bool {
 	if f.attribute.relation && chance(w.r, 0.9) {
 		frame = pick(w.r, f.attribute.say)
 	}
-	s := slots{'A' - 'A': f.noun, 'E' - 'A': f.entity, 'V' - 'A': f.value}
+	if f.carrier != nil {
+		frame, f.slots = f.carrier.carry(w.r)
+	}
+	s := f.slots
+	s['A'-'A'], s['E'-'A'], s['V'-'A'] = f.noun, f.entity, f.value
 	text := expand(w.r, frame, &s)
 	v, e := text.span('V'), text.span('E')
 	n := w.add(text.text, []span{v, e}, true)
@@ -180,9 +205,12 @@ func (w *world) keyValues(n int) {
 	}
 	order := w.r.Perm(len(w.facts.list) - first)
 	for range n {
-		if chance(w.r, w.g.opts.AbsentShare) || len(order) == 0 {
+		if chance(w.r, w.g.opts.AbsentShare) || len(w.facts.list) == first {
 			w.askAbsent(&th)
 			continue
+		}
+		if len(order) == 0 {
+			break // no room for more; something else will be asked
 		}
 		w.askFact(w.facts.list[first+order[0]])
 		order = order[1:]
@@ -196,11 +224,12 @@ func (w *world) keyValues(n int) {
 func (w *world) askFact(f fact) {
 	r, t, b := w.r, &w.g.tables, &w.facts
 	alone := b.entities[strings.ToLower(f.entity)] == 1
-	s := slots{'A' - 'A': f.noun, 'E' - 'A': f.entity, 'V' - 'A': f.value}
+	s := f.slots
+	s['A'-'A'], s['E'-'A'], s['V'-'A'] = f.noun, f.entity, f.value
 	list := t.full
 	from := f.at
 	switch x := r.Float64(); {
-	case alone && x < 0.08:
+	case alone && x < 0.04:
 		list = t.entity
 	case b.attributes[f.attribute] == 1 && x < 0.25 && !f.attribute.relation:
 		list = t.attr
@@ -208,10 +237,12 @@ func (w *world) askFact(f fact) {
 		list, from = t.reverse, f.key
 	case f.attribute.relation && x < 0.91:
 		list = f.attribute.ask
+	case f.carrier != nil && x > 0.4:
+		list = f.carrier.ask
 	}
 	// Another name of the attribute is fair where nothing else is said of the
-	// entity.
-	if alone && len(f.attribute.names) > 1 && chance(r, 0.35) {
+	// entity, but teaches to take one attribute for another.
+	if alone && len(f.attribute.names) > 1 && chance(r, 0.1) {
 		s[0] = pick(r, f.attribute.names)
 	}
 	w.ask(TaskKeyValue, w.phrase(expandString(r, pick(r, list), &s), &s), from)
@@ -238,23 +269,28 @@ func (w *world) phrase(q string, s *slots) string {
 	return q
 }
 
-// askAbsent asks for a key that is not in the context, half the time one that
-// is close to a key that is.
+// askAbsent asks for a key that is not in the context, mostly one that is close
+// to a key that is: another attribute of the entity, or a name a little off. It
+// asks in the words in which the other one was told, as often as not.
 func (w *world) askAbsent(th *theme) {
 	r := w.r
 	f := fact{attribute: pick(r, th.attributes)}
 	for range 20 {
-		if n := len(w.facts.list); n > 0 && chance(r, 0.5) {
-			f = w.nearby(th, w.facts.list[r.IntN(n)])
+		list, s := w.g.tables.full, slots{}
+		if n := len(w.facts.list); n > 0 && chance(r, 0.8) {
+			old := w.facts.list[r.IntN(n)]
+			f = w.nearby(th, old)
+			if old.carrier != nil && !f.attribute.relation && chance(r, 0.5) {
+				list, s = old.carrier.ask, old.slots
+			}
 		} else {
-			f.entity = w.newEntity(th)
+			f.attribute, f.entity = pick(r, th.attributes), w.newEntity(th)
 		}
 		if w.facts.keys[factKey(f.attribute, f.entity)] == 0 && w.usableEntity(f.entity) && !w.mentions(f.entity, f.attribute) {
-			s := slots{'A' - 'A': pick(r, f.attribute.names), 'E' - 'A': f.entity, 'V' - 'A': "it"}
-			list := w.g.tables.full
 			if f.attribute.relation && chance(r, 0.9) {
 				list = f.attribute.ask
 			}
+			s['A'-'A'], s['E'-'A'], s['V'-'A'] = pick(r, f.attribute.names), f.entity, "it"
 			w.ask(TaskAbsent, w.phrase(expandString(r, pick(r, list), &s), &s))
 			return
 		}

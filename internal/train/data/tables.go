@@ -11,6 +11,7 @@ type tables struct {
 	relations          []attribute
 	types              []valueType
 	forward, backward  []string
+	carriers           []carrier
 	full, entity, attr []string
 	reverse            []string
 	before, after      []string
@@ -74,6 +75,7 @@ func newTables(heldOut bool) tables {
 		}
 	}
 	t.dialects = side(dialects, heldOut, func(d dialect) string { return d.head + d.line })
+	t.carriers = side(carriers, heldOut, func(c carrier) string { return c.say })
 	t.snippets = side(snippets, heldOut, func(s snippet) string { return s.text })
 	text := func(s string) string { return s }
 	for i := range t.snippets {

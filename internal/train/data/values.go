@@ -175,6 +175,50 @@ var valueTypes = []valueType{
 			pattern(r, "%%%#@%#"), capitalise(pick(r, words)) + pick(r, []string{"!", "#", "$", "_"}) + integer(r, 3), pattern(r, "@%%##%@#%"),
 		})
 	}},
+	{name: "title", make: title},
+	{name: "groups", make: func(r *rand.Rand) string {
+		return pattern(r, pick(r, []string{"#### ####", "## ## ##", "### ### ###", "@@@ @@@", "@@ ####", "# ### ### ##", "@ ## @", "%% %% %%", "@@@ ## ##", "####-####-####-####"}))
+	}},
+	{name: "joined", make: func(r *rand.Rand) string {
+		join := pick(r, []string{":", ".", "/", "-", "_", " ", "::", "|", "+", "~"})
+		parts := make([]string, between(r, 2, 7))
+		for i, n, abc := 0, between(r, 1, 4), pick(r, []string{digits, hexDigits, base32, lowerLetter}); i < len(parts); i++ {
+			parts[i] = runOf(r, abc, n)
+		}
+		return strings.Join(parts, join)
+	}},
+	{name: "sticky", make: func(r *rand.Rand) string {
+		parts := make([]string, between(r, 2, 4))
+		for i := range parts {
+			parts[i] = pick(r, pick(r, [][]string{words, adjectives, techWords, animals}))
+		}
+		return strings.Join(parts, pick(r, []string{"-", "-", ".", "/", "_", "+", "", ":"}))
+	}},
+	{name: "range", make: func(r *rand.Rand) string {
+		n := between(r, 1, 4)
+		return integer(r, n) + pick(r, []string{"–", "-", "..", " … "}) + integer(r, n)
+	}},
+	{name: "initials", make: func(r *rand.Rand) string {
+		return pattern(r, pick(r, []string{"@. ", "@. @. ", "@.@. "})) + pick(r, lastNames) + pick(r, []string{"", "", "-" + pick(r, lastNames), ", Jr."})
+	}},
+	{name: "titled", make: func(r *rand.Rand) string {
+		return pick(r, []string{"Mr. ", "Mrs. ", "Dr. ", "Prof. ", "Capt. ", "Lady ", "Sir "}) + pick(r, lastNames)
+	}},
+	{name: "setting", make: func(r *rand.Rand) string {
+		return pick(r, techWords) + "=" + pick(r, []string{pick(r, techWords), integer(r, 2), "true", "off"})
+	}},
+	{name: "call", make: func(r *rand.Rand) string {
+		return identifier(r) + "(" + pick(r, []string{"", pick(r, techWords), integer(r, 2), pick(r, techWords) + ", " + integer(r, 1)}) + ")"
+	}},
+	{name: "signed", make: func(r *rand.Rand) string {
+		return pick(r, []string{"-", "+", "±", "~"}) + integer(r, between(r, 1, 3)) + pick(r, []string{"", "." + runOf(r, digits, 2)})
+	}},
+	{name: "blob", make: func(r *rand.Rand) string {
+		return runOf(r, lowerLetter+upperLetter+digits, between(r, 6, 20)) + pick(r, []string{"", "", "=", "=="})
+	}},
+	{name: "dimensions", make: func(r *rand.Rand) string {
+		return integer(r, between(r, 1, 3)) + pick(r, []string{" x ", "x", " by ", " × "}) + integer(r, between(r, 1, 3)) + pick(r, []string{"", "", " cm", " m"})
+	}},
 
 	{name: "mac", held: true, make: func(r *rand.Rand) string {
 		var parts []string
@@ -262,6 +306,26 @@ func phrase(r *rand.Rand) string {
 	default:
 		return pick(r, adjectives) + " " + pick(r, colours) + " " + pick(r, words)
 	}
+}
+
+// title makes the name of a book, a picture or a song.
+func title(r *rand.Rand) string {
+	noun := func() string { return capitalise(pick(r, words)) }
+	switch r.IntN(7) {
+	case 0:
+		return "The " + capitalise(pick(r, adjectives)) + " " + noun()
+	case 1:
+		return noun() + " and " + noun()
+	case 2:
+		return "The " + noun() + " " + pick(r, []string{"in", "under", "beyond", "with", "at"}) + " the " + noun()
+	case 3:
+		return pick(r, []string{"A History of ", "Notes on ", "My Life with ", "Songs for ", "Return to "}) + noun()
+	case 4:
+		return "The " + noun() + "'s " + noun()
+	case 5:
+		return noun() + " " + noun() + pick(r, []string{"", " II", ", Vol. 3"})
+	}
+	return "The " + noun() + " of " + noun() + pick(r, []string{"", " " + noun()})
 }
 
 var prepositions = []string{"of", "in", "under", "behind", "without", "near", "above", "beyond", "against", "with", "for", "before", "after"}

@@ -84,7 +84,7 @@ func (g *Generator) newWorld(r *rand.Rand, contextLen int) *world {
 		w.segments = append(w.segments, segment{kind: kind, length: length, budget: int(density * float64(length))})
 	}
 	// A few needles must fit, however thin the mixture.
-	need := 24 * w.want
+	need := 36 * w.want
 	total := 0
 	for _, s := range w.segments {
 		total += s.budget
