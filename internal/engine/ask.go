@@ -194,9 +194,10 @@ type filled struct {
 // workers. Spans begin at multiples of blockTokens.
 func (m *Model) prefill(ctx context.Context, ids []int32, spans []span, opts Options) ([]filled, error) {
 	var chunks []span
+	size := shareSize(opts.chunkSize(), opts.workers())
 	for _, s := range spans {
-		for from := s.from; from < s.to; from += opts.chunkSize() {
-			chunks = append(chunks, span{from, min(s.to, from+opts.chunkSize())})
+		for from := s.from; from < s.to; from += size {
+			chunks = append(chunks, span{from, min(s.to, from+size)})
 		}
 	}
 	out := make([]filled, len(chunks))

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// chunkTokens is how much is prefilled, appended and, after an
-	// interruption, lost at a time.
-	chunkTokens = 4096
+	// chunkTokens is how much is prefilled by all workers together, appended
+	// and, after an interruption, lost at a time.
+	chunkTokens = 8192
 	// blockTokens is what positions of prefills are multiples of: nn.Block.
 	blockTokens = 64
 	// pieceBytes is how much text is tokenised at a time.

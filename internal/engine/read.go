@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/kvcache"
@@ -135,8 +136,8 @@ func (c *Context) plan(parts []media.Part) ([]*plan, error) {
 	return plans, nil
 }
 
-// reading is one Read: a producer cuts plans into jobs, workers prefill them,
-// and the caller's goroutine appends the results in order.
+// reading is one Read: a producer cuts plans into chunks, all workers share in
+// each, and the caller's goroutine appends them in order.
 type reading struct {
 	c        *Context
 	plans    []*plan
@@ -145,33 +146,65 @@ type reading struct {
 	state    Progress
 	begin    time.Time
 
-	jobs    chan *job
+	shares  chan share
 	results chan *job
-	// slots bounds the jobs between producer and appender. For a stored context
-	// it is one a worker, so that being killed costs each no more than the
-	// chunk it is at; in memory a second one evens out uneven jobs.
+	// slots bounds the chunks between producer and appender. For a stored
+	// context it is one, so that being killed costs no more than that; in memory
+	// a second one keeps workers busy that are done with their shares.
 	slots chan struct{}
 	stop  chan struct{} // closed when the rest is not wanted
-	err   error         // of the producer, set before jobs is closed
+	err   error         // of the producer, set before shares is closed
 }
 
-// job is about a chunk's worth of tasks.
+// job is a chunk: of one text, or of several short ones.
 type job struct {
 	seq    int
 	tokens int
 	tasks  []task
 	runs   []kvcache.Run
-	err    error
+	left   atomic.Int32 // shares that are not done
+	errs   []error      // of shares
+}
+
+// share is the part of a job that one worker does: entries [from, to) of a task.
+type share struct {
+	j        *job
+	i        int // of the task
+	from, to int
+	err      *error
+}
+
+// shareSize is an equal share of n tokens in whole blocks.
+func shareSize(n, workers int) int {
+	return max(1, (n+workers*blockTokens-1)/(workers*blockTokens)) * blockTokens
+}
+
+// split makes a job's shares for a number of workers. Shares begin at multiples
+// of a block, where entries come out the same bit for bit.
+func (j *job) split(workers int) []share {
+	size := shareSize(j.tokens, workers)
+	var out []share
+	for i, t := range j.tasks {
+		for from := 0; from < t.n; from += size {
+			out = append(out, share{j: j, i: i, from: from, to: min(t.n, from+size)})
+		}
+	}
+	j.errs = make([]error, len(out))
+	for i := range out {
+		out[i].err = &j.errs[i]
+	}
+	j.left.Store(int32(len(out)))
+	return out
 }
 
 func newReading(c *Context, plans []*plan, progress func(Progress)) *reading {
-	window := c.opts.workers()
-	if !c.stored {
-		window *= 2
+	window := 2
+	if c.stored {
+		window = 1
 	}
 	r := &reading{
 		c: c, plans: plans, progress: progress, begin: time.Now(),
-		jobs: make(chan *job), results: make(chan *job, window),
+		shares: make(chan share), results: make(chan *job, window),
 		slots: make(chan struct{}, window), stop: make(chan struct{}),
 	}
 	for _, p := range plans {
@@ -199,7 +232,7 @@ func (r *reading) run(ctx context.Context) error {
 
 // produce sends jobs in order until all is sent or nobody wants more.
 func (r *reading) produce(ctx context.Context) {
-	defer close(r.jobs)
+	defer close(r.shares)
 	defer recoverTo(&r.err)
 	seq := 0
 	j := &job{}
@@ -216,7 +249,12 @@ func (r *reading) produce(ctx context.Context) {
 		}
 		j.seq = seq
 		seq++
-		r.jobs <- j // workers take jobs until the channel is closed
+		for _, t := range j.tasks {
+			j.runs = append(j.runs, kvcache.NewRun(t.n, r.c.model.id.DK, r.c.model.id.DV))
+		}
+		for _, s := range j.split(r.c.opts.workers()) {
+			r.shares <- s // workers take shares until the channel is closed
+		}
 		j = &job{}
 		return true
 	}
@@ -240,28 +278,33 @@ func (r *reading) produce(ctx context.Context) {
 	}
 }
 
-// work prefills jobs until there are no more.
+// work prefills shares until there are no more.
 func (r *reading) work() {
 	prefill := r.c.model.net.Prefiller()
-	for j := range r.jobs {
+	for s := range r.shares {
 		select {
 		case <-r.stop: // the result is not wanted
 		default:
-			j.prefill(r.c.model, prefill)
+			s.prefill(r.c.model, prefill)
 		}
-		r.results <- j
+		if s.j.left.Add(-1) == 0 {
+			r.results <- s.j
+		}
 	}
 }
 
-func (j *job) prefill(m *Model, prefill func(kvcache.Run, []int32, int, int)) {
-	defer recoverTo(&j.err)
-	for _, t := range j.tasks {
-		run := kvcache.NewRun(t.n, m.id.DK, m.id.DV)
-		prefill(run, t.ids, t.pos, t.lead)
-		for i := range run.N {
-			run.ID[i] = uint32(t.ids[t.lead+i])
-		}
-		j.runs = append(j.runs, run)
+func (s *share) prefill(m *Model, prefill func(kvcache.Run, []int32, int, int)) {
+	defer recoverTo(s.err)
+	t := &s.j.tasks[s.i]
+	run := s.j.runs[s.i].Slice(s.from, s.to)
+	// Of the task's ids, those that the share's entries depend on.
+	begin := max(0, t.lead+s.from-m.net.Lead())
+	lead := t.lead + s.from - begin
+	end := min(t.lead+s.to+m.net.Lookahead(), len(t.ids))
+	ids := t.ids[begin:end]
+	prefill(run, ids, t.pos+begin, lead)
+	for i := range run.N {
+		run.ID[i] = uint32(ids[lead+i])
 	}
 }
 
@@ -288,8 +331,8 @@ func (r *reading) collect() error {
 }
 
 func (r *reading) append(j *job) error {
-	if j.err != nil {
-		return fmt.Errorf("%s: %w", j.tasks[0].part.source, j.err)
+	if err := errors.Join(j.errs...); err != nil {
+		return fmt.Errorf("%s: %w", j.tasks[0].part.source, err)
 	}
 	pages := r.c.pages
 	for i, t := range j.tasks {

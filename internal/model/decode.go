@@ -40,7 +40,7 @@ type Decoder struct {
 	scratch nn.Scratch
 	ids     []int32 // the question's segment so far
 	asked   int     // length of ids before the answer
-	words   []boost // the lexical prior, values in shares
+	words   lexis   // of the question, for the lexical prior
 	prev    int     // position the last step pointed at, −1 none
 }
 
@@ -51,7 +51,7 @@ func (m *Native) NewDecoder(view kvcache.View, question []int32) *Decoder {
 	c := &m.Config
 	d := &Decoder{m: m, att: newAttender(view, c.CrossHeads, c.ValueDim), ids: ids, asked: len(ids), prev: -1}
 	if m.Lexical.Weight != 0 && len(question) > 0 {
-		d.words = lexicalBoosts(view, m.Tokens, question)
+		d.words = newLexis(view, m.Tokens, question)
 	}
 	return d
 }
@@ -113,20 +113,18 @@ func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, si
 	}
 	out := s.Floats(dim)
 	m.normOut.Forward(s, w, out, x)
-	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Pos, b.Pos))
-	})
+	sortHits(hits)
 	return out, hits, sink, nil
 }
 
 // prior puts the lexical prior on the pointer head of a query that looks for the
 // beginning of a value; what follows is found by where the pointer was.
 func (d *Decoder) prior(qu *query) {
-	if !d.begins() || len(d.words) == 0 {
+	if !d.begins() || len(d.words.boosts) == 0 {
 		return
 	}
 	unit := d.m.Lexical.Weight * float32(nn.LogN(d.att.len()))
-	for _, b := range d.words {
+	for _, b := range d.words.boosts {
 		qu.boosts = append(qu.boosts, boost{b.from, b.to, b.value * unit})
 	}
 	qu.sink[0] += d.m.Lexical.Sink * unit
@@ -148,20 +146,34 @@ func (d *Decoder) piece(pos int) []byte {
 // within says whether the text goes on unbroken from the entry before pos to
 // pos: inside a word, or over a joint as in 18:0e, 3.14 or a/b.
 func (d *Decoder) within(pos int) bool {
-	a, b, c := d.piece(pos-1), d.piece(pos), d.piece(pos+1)
-	if len(a) == 0 || len(b) == 0 {
-		return false
+	var before, after [2]byte // the last two bytes before pos, the first two from pos on
+	n := 0
+	for p := pos - 1; n < 2; p-- {
+		b := d.piece(p)
+		if len(b) == 0 {
+			break
+		}
+		for i := len(b) - 1; i >= 0 && n < 2; i-- {
+			before[n] = b[i]
+			n++
+		}
 	}
-	joint := func(p []byte) bool { return len(p) == 1 && strings.IndexByte(":-_/@.+#", p[0]) >= 0 }
-	last := a[len(a)-1]
+	n = 0
+	for p := pos; n < 2; p++ {
+		b := d.piece(p)
+		if len(b) == 0 {
+			break
+		}
+		n += copy(after[n:], b)
+	}
+	joint := func(c byte) bool { return c != 0 && strings.IndexByte(":-_/@.+#", c) >= 0 }
 	switch {
-	case inWord(last) && joint(b):
-		return len(c) > 0 && inWord(c[0])
-	case joint(a):
-		z := d.piece(pos - 2)
-		return inWord(b[0]) && len(z) > 0 && inWord(z[len(z)-1])
+	case inWord(before[0]) && joint(after[0]):
+		return inWord(after[1])
+	case joint(before[0]):
+		return inWord(before[1]) && inWord(after[0])
 	}
-	return inWord(last) && inWord(b[0])
+	return inWord(before[0]) && inWord(after[0])
 }
 
 // tail runs the self-decoder over the end of ids and returns the last row.
@@ -196,16 +208,36 @@ func lean(p, bias float32) (q, rest float32) {
 	return float32(n), float32((1 - n) / (1 - o))
 }
 
+// beginnings returns the hits at which a value can begin, strongest first: not
+// in the middle of a word, hardly with a word of the question.
+func (d *Decoder) beginnings(hits []Hit) []Hit {
+	var out []Hit
+	for _, h := range hits {
+		if a, b := d.piece(h.Pos-1), d.piece(h.Pos); len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]) {
+			continue
+		}
+		if d.words.echo(h.Pos) {
+			h.Weight *= lexicalEcho
+		}
+		out = append(out, h)
+	}
+	sortHits(out)
+	return out
+}
+
+// sortHits puts the strongest first.
+func sortHits(hits []Hit) {
+	slices.SortFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(a.Pos, b.Pos))
+	})
+}
+
 // choose takes the likeliest token of the mixture and moves the pointer.
 func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 	share := 1 - gate*(1-sink)
 	copied := map[int32]float32{}
 	if d.begins() {
-		// Nor does it begin one there.
-		hits = slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool {
-			p := d.piece(h.Pos)
-			return len(p) > 0 && inWord(p[0]) && d.within(h.Pos)
-		})
+		hits = d.beginnings(hits)
 	}
 	for _, h := range hits {
 		if id := d.att.id(h.Pos); id >= tokenizer.NumSpecial {

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -28,6 +29,9 @@ const (
 	lexicalName = 4
 	// lexicalWindow is the length in tokens that words are counted in.
 	lexicalWindow = 40
+	// lexicalEcho is what is left of the weight of an entry that only repeats
+	// a word of the question, where an answer begins.
+	lexicalEcho = 0.01
 	// lexicalMargin tokens beside a window share in its bonus.
 	lexicalMargin = 24
 )
@@ -49,15 +53,20 @@ type word struct {
 
 // event is a word's place.
 type event struct {
-	pos int
-	w   *word
+	pos, n int // tokens [pos, pos+n)
+	w      *word
 }
 
-// lexicalBoosts returns where the question's words stand together, in order and
-// apart, each with the share of their weight. A word weighs the logarithm of
-// its rarity in the context, a name several times that.
-func lexicalBoosts(view kvcache.View, tok tokenizer.Tokenizer, question []int32) []boost {
-	words := questionWords(tok, question)
+// lexis is what a question's words say about the entries of a context.
+type lexis struct {
+	boosts []boost // where words stand together, in order and apart, each with the share of their weight
+	echoes []event // where each of the words stands, in order, if they ask rather than quote
+}
+
+// newLexis looks for a question's words. A word weighs the logarithm of its
+// rarity in the context, a name several times that.
+func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l lexis) {
+	words, quote := questionWords(tok, question)
 	events := places(view, tok, words)
 	n, total := float64(view.Len()), 0.0
 	for _, w := range words {
@@ -69,10 +78,20 @@ func lexicalBoosts(view kvcache.View, tok tokenizer.Tokenizer, question []int32)
 		}
 		total += w.weight
 	}
-	if total == 0 {
-		return nil
+	if !quote {
+		l.echoes = events
 	}
-	return sweep(events, total)
+	if total > 0 {
+		l.boosts = sweep(events, total)
+	}
+	return l
+}
+
+// echo says whether the entry at pos is of a word of the question, where an
+// answer hardly begins.
+func (l *lexis) echo(pos int) bool {
+	i, _ := slices.BinarySearchFunc(l.echoes, pos+1, func(e event, at int) int { return cmp.Compare(e.pos, at) })
+	return i > 0 && pos < l.echoes[i-1].pos+l.echoes[i-1].n
 }
 
 // asking are the words of questions rather than of what is asked about.
@@ -115,14 +134,13 @@ func quoted(s string) string {
 	return best
 }
 
-// questionWords splits a question at white space, without punctuation around
-// words and without the possessive.
-func questionWords(tok tokenizer.Tokenizer, question []int32) []*word {
-	var words []*word
+// questionWords splits a question, or the quotation in it, at white space,
+// without punctuation around words and without the possessive.
+func questionWords(tok tokenizer.Tokenizer, question []int32) (words []*word, quote bool) {
 	seen := map[string]bool{}
 	all := string(tok.Decode(nil, question))
 	text := quoted(all)
-	quote := len(text) < len(all)
+	quote = len(text) < len(all)
 	begins := true // a sentence, where a capital says nothing
 	for _, f := range strings.Fields(text) {
 		ends := strings.ContainsAny(f[len(f)-1:], ".?!:")
@@ -145,7 +163,7 @@ func questionWords(tok tokenizer.Tokenizer, question []int32) []*word {
 		}
 		begins = ends
 	}
-	return words
+	return words, quote
 }
 
 func (w *word) addForm(ids []int32) {
@@ -190,7 +208,7 @@ func places(view kvcache.View, tok tokenizer.Tokenizer, words []*word) []event {
 					continue
 				}
 				f.w.count++
-				events = append(events, event{pos, f.w})
+				events = append(events, event{pos, len(f.ids), f.w})
 			}
 			if p := tok.Piece(int32(id)); len(p) > 0 {
 				before = p[len(p)-1]

@@ -46,7 +46,7 @@ func TestLexicalBoosts(t *testing.T) {
 		ids := tok.Encode(nil, []byte(strings.Join(text, " ")))
 		got := make([]float64, len(ids))
 		last := 0
-		for _, b := range lexicalBoosts(viewOf(r, ids), tok, tok.Encode(nil, []byte(question))) {
+		for _, b := range newLexis(viewOf(r, ids), tok, tok.Encode(nil, []byte(question))).boosts {
 			if b.from < last || b.to <= b.from || b.value <= 0 || b.value > 1.0001 {
 				t.Fatalf("boost %+v after %d", b, last)
 			}
@@ -74,6 +74,32 @@ func TestQuoted(t *testing.T) {
 		if got := quoted(in); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestEcho: the entries of the question's words, and no others.
+func TestEcho(t *testing.T) {
+	tok := bytesTokenizer(t)
+	text := "Karn-7 had a code; the decode of Karn-77 is 12. code"
+	ids := tok.Encode(nil, []byte(text))
+	mark := func(question string) string {
+		l := newLexis(viewOf(rand.New(rand.NewPCG(1, 1)), ids), tok, tok.Encode(nil, []byte(question)))
+		var out []byte
+		for i, id := range ids {
+			for _, c := range tok.Piece(id) {
+				if l.echo(i) && c != ' ' { // a spaced form begins with its space
+					c = '*'
+				}
+				out = append(out, c)
+			}
+		}
+		return string(out)
+	}
+	if got, want := mark("What is the code of Karn-7?"), "****** had a ****; the decode of Karn-77 is 12. ****"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := mark(`How does "a code; the decode" go on?`); got != text {
+		t.Errorf("a quotation marks %q", got)
 	}
 }
 
