@@ -42,6 +42,7 @@ type Decoder struct {
 	asked   int     // length of ids before the answer
 	words   lexis   // of the question, for the lexical prior
 	prev    int     // position the last step pointed at, −1 none
+	given   []int   // positions that were copied from
 }
 
 // NewDecoder prepares the answer to a question, given as ids without specials.
@@ -216,6 +217,9 @@ func (d *Decoder) beginnings(hits []Hit) []Hit {
 		if a, b := d.piece(h.Pos-1), d.piece(h.Pos); len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]) {
 			continue
 		}
+		if slices.Contains(d.given, h.Pos) { // no value is given twice
+			continue
+		}
 		if d.words.echo(h.Pos) {
 			h.Weight *= lexicalEcho
 		}
@@ -269,6 +273,7 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 		for _, h := range hits {
 			if d.att.id(h.Pos) == best {
 				st.Source, st.Weight, d.prev = h.Pos, h.Weight, h.Pos
+				d.given = append(d.given, h.Pos)
 				break
 			}
 		}
