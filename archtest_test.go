@@ -41,7 +41,7 @@ var imports = map[string]string{
 
 	"nn":            "tensor quant kernel",
 	"kvcache":       "tensor quant kernel",
-	"model":         "nn kvcache gguf tensor kernel tokenizer",
+	"model":         "nn kvcache gguf tensor quant kernel tokenizer",
 	"model/shipped": "",
 	"convert":       "gguf quant tensor model",
 	"encoder":       "nn media gguf tensor",

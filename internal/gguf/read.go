@@ -78,6 +78,9 @@ func (f *File) Close() error {
 	return u()
 }
 
+// Has says whether the file has a tensor of that name.
+func (f *File) Has(name string) bool { return f.byName[name] != nil }
+
 // Tensor returns the named tensor.
 func (f *File) Tensor(name string) (*Tensor, error) {
 	t := f.byName[name]

@@ -9,6 +9,7 @@ import (
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/quant"
 	"github.com/handscroll/handscroll/internal/tensor"
 	"github.com/handscroll/handscroll/internal/tokenizer"
 )
@@ -200,13 +201,8 @@ func LoadTensor(f *gguf.File, name string, dst []float32) error {
 	if n != len(dst) {
 		return fmt.Errorf("model: tensor %q has %d elements, want %d", name, n, len(dst))
 	}
-	switch t.Type {
-	case tensor.F32:
-		tensor.F32FromBytes(dst, t.Data)
-	case tensor.BF16:
-		tensor.BF16FromBytes(dst, t.Data)
-	default:
-		return fmt.Errorf("model: tensor %q is %v, want F32 or BF16", name, t.Type)
+	if err := quant.Decode(dst, t.Type, t.Data); err != nil {
+		return fmt.Errorf("model: tensor %q: %w", name, err)
 	}
 	for i, v := range dst {
 		if v-v != 0 {

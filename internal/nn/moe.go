@@ -12,8 +12,9 @@ import (
 type MoE struct {
 	D, Hidden int
 	Router    Router
-	Gate      Trainable // [E, D]
-	Bias      *Param    // [E] selection bias, or nil
+	Gate      Weight // [E, D]
+	Bias      *Param // [E] selection bias, or nil
+	Scale     *Param // [E] of experts' outputs, or nil; for serving
 	Experts   []*Gated
 }
 
@@ -50,10 +51,25 @@ type MoEAct struct {
 
 // Forward adds the feed-forward of x [T, D] to y.
 func (l *MoE) Forward(s *Scratch, w, y, x []float32, t int, act *MoEAct) {
+	l.ForwardRouted(s, w, y, x, x, t, act)
+}
+
+// ForwardRouted is Forward with the router's input gx [T, D] beside that of the
+// experts.
+func (l *MoE) ForwardRouted(s *Scratch, w, y, x, gx []float32, t int, act *MoEAct) {
 	e, d := len(l.Experts), l.D
 	logits := s.Floats(t * e)
-	l.Gate.Mul(s, logits, x, t, false)
-	l.Router.Route(s, &act.Routing, logits, l.Bias.Of(w), t)
+	l.Gate.Mul(s, logits, gx, t, false)
+	var bias []float32
+	if l.Bias != nil {
+		bias = l.Bias.Of(w)
+	}
+	l.Router.Route(s, &act.Routing, logits, bias, t)
+	if l.Scale != nil {
+		for i, x := range act.Routing.Expert {
+			act.Routing.Weight[i] *= l.Scale.Of(w)[x]
+		}
+	}
 	l.group(s, act)
 	n := len(act.token)
 	if s.Keep {
@@ -64,6 +80,9 @@ func (l *MoE) Forward(s *Scratch, w, y, x []float32, t int, act *MoEAct) {
 	}
 	for ex, expert := range l.Experts {
 		a, b := int(act.start[ex]), int(act.start[ex+1])
+		if a == b && !s.Keep {
+			continue
+		}
 		mark := s.Mark()
 		var xs, ys []float32
 		var scratchAct GatedAct
@@ -134,7 +153,8 @@ func (l *MoE) Backward(s *Scratch, g, dx, dy, x []float32, act *MoEAct) {
 		s.Release(m)
 	}
 	l.Router.Backward(dlogits, dw, r)
-	l.Gate.MulT(s, dx, dlogits, r.T, true)
-	l.Gate.Grad(s, g, dlogits, x, r.T)
+	gate := l.Gate.(Trainable)
+	gate.MulT(s, dx, dlogits, r.T, true)
+	gate.Grad(s, g, dlogits, x, r.T)
 	s.Release(mark)
 }

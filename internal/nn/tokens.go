@@ -40,14 +40,16 @@ type Rope struct {
 	freq           []float64
 	loCos, loSin   []float64
 	lowBits, nfreq int
+	gain           float64 // of cosines and sines
 }
 
 // NewRope prepares a table for heads of size dim.
-func NewRope(dim int, base float64) *Rope {
+func NewRope(dim int, base float64) *Rope { return NewScaledRope(RopeScaling{}, dim, base) }
+
+// NewScaledRope prepares a table with frequencies that are scaled.
+func NewScaledRope(sc RopeScaling, dim int, base float64) *Rope {
 	r := &Rope{nfreq: dim / 2, lowBits: 10}
-	for i := range r.nfreq {
-		r.freq = append(r.freq, math.Pow(base, -2*float64(i)/float64(dim)))
-	}
+	r.freq, r.gain = sc.frequencies(dim, base)
 	n := 1 << r.lowBits
 	r.loCos, r.loSin = make([]float64, n*r.nfreq), make([]float64, n*r.nfreq)
 	for p := range n {
@@ -79,8 +81,8 @@ func (r *Rope) Prepare(s *Scratch, t *Tokens) {
 			lo := (p & (1<<r.lowBits - 1)) * n
 			for i := range n {
 				c, d := r.loCos[lo+i], r.loSin[lo+i]
-				t.Cos[j*n+i] = float32(hc[i]*c - hs[i]*d)
-				t.Sin[j*n+i] = float32(hs[i]*c + hc[i]*d)
+				t.Cos[j*n+i] = float32(r.gain * (hc[i]*c - hs[i]*d))
+				t.Sin[j*n+i] = float32(r.gain * (hs[i]*c + hc[i]*d))
 			}
 		}
 	}

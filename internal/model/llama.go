@@ -1,0 +1,39 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/handscroll/handscroll/internal/nn"
+)
+
+// loadLlama reads Llama (arXiv 2302.13971), Mistral and, with experts, Mixtral
+// (arXiv 2401.04088).
+func loadLlama(l *weights, m *Transformer) forwarder {
+	d, eps := m.Width, l.float("attention.layer_norm_rms_epsilon")
+	heads, kvHeads, headDim := l.heads(d)
+	hidden := l.dim("feed_forward_length")
+	rotary := l.dimOr("rope.dimension_count", headDim)
+	if rotary > headDim {
+		l.fail(fmt.Errorf("model: %s: %d rotary dimensions of a head of %d", l.f.Name, rotary, headDim))
+		return nil
+	}
+	a := &preNorm{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000), l.divisors(rotary, m.Context))}
+	for i := range m.Layers {
+		b := fmt.Sprintf("blk.%d.", i)
+		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"ffn_norm", d, eps)}
+		x.attn = &nn.Attention{
+			D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
+			Q: l.interleaved(b+"attn_q", heads, headDim, rotary, d), K: l.interleaved(b+"attn_k", kvHeads, headDim, rotary, d),
+			V: l.matrix(b+"attn_v", kvHeads*headDim, d), Out: l.matrix(b+"attn_output", d, heads*headDim),
+		}
+		if m.Experts > 0 {
+			x.ff.moe = l.experts(b+"ffn", d, l.dimOr("expert_feed_forward_length", hidden), m.Experts, m.TopK, nn.SiLU)
+		} else {
+			x.ff.dense = l.gated(b+"ffn", d, hidden, nn.SiLU)
+		}
+		a.blocks = append(a.blocks, x)
+	}
+	m.normOut = l.norm("output_norm", d, eps)
+	m.kvWidth = same(m.Layers, kvHeads*headDim)
+	return a
+}

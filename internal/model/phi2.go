@@ -1,0 +1,60 @@
+package model
+
+import (
+	"fmt"
+
+	"github.com/handscroll/handscroll/internal/kvcache"
+	"github.com/handscroll/handscroll/internal/nn"
+)
+
+// phi2 is the architecture of Phi-2: attention and feed-forward side by side on
+// one layer norm, a part of each head turned, biases everywhere.
+type phi2 struct {
+	m      *Transformer
+	rope   *nn.Rope
+	blocks []phi2Block
+}
+
+type phi2Block struct {
+	norm *nn.LayerNorm
+	attn *nn.Attention
+	ff   *nn.MLP
+}
+
+func loadPhi2(l *weights, m *Transformer) forwarder {
+	d, eps := m.Width, l.float("attention.layer_norm_epsilon")
+	heads, kvHeads, headDim := l.heads(d)
+	hidden, rotary := l.dim("feed_forward_length"), l.dimOr("rope.dimension_count", headDim)
+	if rotary > headDim {
+		l.fail(fmt.Errorf("model: %s: %d rotary dimensions of a head of %d", l.f.Name, rotary, headDim))
+		return nil
+	}
+	a := &phi2{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000), l.divisors(rotary, m.Context))}
+	for i := range m.Layers {
+		b := fmt.Sprintf("blk.%d.", i)
+		a.blocks = append(a.blocks, phi2Block{
+			norm: l.layerNorm(b+"attn_norm", d, eps),
+			attn: &nn.Attention{
+				D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
+				Q: l.matrix(b+"attn_q", heads*headDim, d), K: l.matrix(b+"attn_k", kvHeads*headDim, d),
+				V: l.matrix(b+"attn_v", kvHeads*headDim, d), Out: l.matrix(b+"attn_output", d, heads*headDim),
+			},
+			ff: &nn.MLP{Hidden: hidden, Up: l.matrix(b+"ffn_up", hidden, d), Down: l.matrix(b+"ffn_down", d, hidden)},
+		})
+	}
+	m.normOutLN = l.layerNorm("output_norm", d, eps)
+	m.kvWidth = same(m.Layers, kvHeads*headDim)
+	return a
+}
+
+func (a *phi2) layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids []int32, pos int) {
+	w, n := a.m.params.Data, len(ids)
+	t := tokens(s, a.rope, n, pos)
+	h := s.Floats(len(x))
+	for i := range a.blocks {
+		b := &a.blocks[i]
+		b.norm.Forward(w, h, x)
+		attend(s, w, b.attn, seq, i, x, h, t)
+		b.ff.Forward(s, x, h, n)
+	}
+}
