@@ -31,7 +31,7 @@ func NewBPE(v Vocab) (*BPE, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	b := &BPE{vocab: v, pairs: newPairTable(v)}
+	b := &BPE{vocab: v, pairs: newPairTable(v.Merges, v.Special+256)}
 	b.lines.New = func() any { return newLine(len(v.Merges)) }
 	b.words = newWordTable(len(v.Merges))
 	var ids []int32
@@ -98,7 +98,7 @@ func (b *BPE) merge(dst []int32, text []byte) []int32 {
 	}
 	ids := dst[start:]
 	if len(ids) <= maxShort {
-		return dst[:start+b.mergeShort(ids)]
+		return dst[:start+b.pairs.mergeShort(ids, nil)]
 	}
 	l := b.lines.Get().(*line)
 	n := l.merge(ids, &b.pairs, &b.vocab)

@@ -4,6 +4,10 @@
 //
 // # Invariants
 //
+// There are two: [BPE], the native model's, whose vocabulary this package trains,
+// and [Open], those of open weights as their files describe them. What follows
+// is about BPE.
+//
 // Encoding loses nothing: the concatenated pieces of Encode(text) are text,
 // for any bytes at all, so byte offsets follow from piece lengths. Special
 // tokens are never parsed out of text and decode to nothing.

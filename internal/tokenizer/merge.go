@@ -14,8 +14,8 @@ const none = math.MaxInt32
 // lines.
 const maxShort = 48
 
-// pairTable maps a pair of ids to the id that they merge to: an open-addressing
-// table of left, right and result, idBits each.
+// pairTable maps a pair of ids to the rank of its merge, which may be the id that
+// it merges to: an open-addressing table of left, right and rank, idBits each.
 type pairTable struct {
 	slots []uint64
 	shift int
@@ -28,24 +28,29 @@ const (
 	pairSalt = 0x9e3779b97f4a7c15
 )
 
-func newPairTable(v Vocab) pairTable {
-	size := bits.Len(uint(2*len(v.Merges) + 1)) // at most half full
+// newPairTable makes a table of the ranks of merges, which are their indices
+// plus base.
+func newPairTable(merges [][2]int32, base int) pairTable {
+	size := bits.Len(uint(2*len(merges) + 1)) // at most half full
 	t := pairTable{slots: make([]uint64, 1<<size), shift: 64 - size}
 	for i := range t.slots {
 		t.slots[i] = noPair
 	}
-	for i, m := range v.Merges {
+	for i, m := range merges {
+		if t.get(m[0], m[1]) != none {
+			continue // the first counts
+		}
 		key := uint64(m[0])<<idBits | uint64(m[1])
 		h := key * pairSalt >> t.shift
 		for t.slots[h] != noPair {
 			h = (h + 1) & uint64(len(t.slots)-1)
 		}
-		t.slots[h] = key<<idBits | uint64(v.Special+256+i)
+		t.slots[h] = key<<idBits | uint64(base+i)
 	}
 	return t
 }
 
-// get returns what left and right merge to, or none.
+// get returns the rank of a pair, or none.
 func (t *pairTable) get(left, right int32) int32 {
 	key := uint64(left)<<idBits | uint64(right)
 	for h := key * pairSalt >> t.shift; ; h++ {
@@ -60,11 +65,12 @@ func (t *pairTable) get(left, right int32) int32 {
 }
 
 // mergeShort merges up to maxShort ids in place and returns how many are left.
-func (b *BPE) mergeShort(ids []int32) int {
-	var to [maxShort]int32 // what ids[i] and ids[i+1] merge to
+// made gives the id that a merge of a rank makes; nil if that is the rank.
+func (t *pairTable) mergeShort(ids, made []int32) int {
+	var to [maxShort]int32 // rank of ids[i] and ids[i+1]
 	n := len(ids)
 	for i := 0; i+1 < n; i++ {
-		to[i] = b.pairs.get(ids[i], ids[i+1])
+		to[i] = t.get(ids[i], ids[i+1])
 	}
 	for {
 		at, best := 0, int32(none)
@@ -76,16 +82,19 @@ func (b *BPE) mergeShort(ids []int32) int {
 		if best == none {
 			return n
 		}
+		if made != nil {
+			best = made[best]
+		}
 		ids[at] = best
 		for i := at + 1; i+1 < n; i++ {
 			ids[i], to[i] = ids[i+1], to[i+1]
 		}
 		n--
 		if at > 0 {
-			to[at-1] = b.pairs.get(ids[at-1], best)
+			to[at-1] = t.get(ids[at-1], best)
 		}
 		if at+1 < n {
-			to[at] = b.pairs.get(best, ids[at+1])
+			to[at] = t.get(best, ids[at+1])
 		}
 	}
 }
