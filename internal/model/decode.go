@@ -189,7 +189,7 @@ func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
 func (d *Decoder) restrict(logits []float32) {
 	first := len(d.ids) == d.asked
 	last := d.ids[len(d.ids)-1]
-	cut := d.prev >= 0 && d.within(d.prev+1) // an answer ends no word in the middle
+	cut := d.midWord()
 	for id := range int32(tokenizer.NumSpecial) {
 		ok := !cut && (id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep)
 		if first {
@@ -200,6 +200,10 @@ func (d *Decoder) restrict(logits []float32) {
 		}
 	}
 }
+
+// midWord says whether the answer stands in the middle of a word of the text,
+// where it does not end but goes on as the text does.
+func (d *Decoder) midWord() bool { return d.prev >= 0 && d.within(d.prev+1) }
 
 // lean adds bias to the log-odds of a probability p: it returns the new one, and
 // the factor of all others'.
@@ -252,8 +256,15 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 	if len(d.ids) == d.asked {
 		absent, rest = lean(absent, d.m.AbsentBias)
 	}
+	follow := -1 // position that the answer must go on with
+	if d.midWord() {
+		follow = d.prev + 1
+	}
 	best, p := int32(0), float32(-1)
 	for id, g := range gen {
+		if follow >= 0 && int32(id) != d.att.id(follow) {
+			continue
+		}
 		q := rest * (share*g + copied[int32(id)])
 		if id == int(tokenizer.Absent) {
 			q = absent
@@ -263,21 +274,37 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 		}
 	}
 	st := Step{ID: best, LogProb: float32(math.Log(float64(max(p, 1e-30)))), Source: -1, Weight: sink}
-	st.Copied = rest*copied[best] > p/2
+	st.Copied = follow >= 0 || rest*copied[best] > p/2
 	d.prev = -1
-	if len(hits) > 0 && hits[0].Weight > sink {
-		st.Source, st.Weight = hits[0].Pos, hits[0].Weight
-		d.prev = hits[0].Pos
+	if h, ok := d.pointed(&st, hits, follow, sink); ok {
+		st.Source, st.Weight, d.prev = h.Pos, h.Weight, h.Pos
 	}
 	if st.Copied {
-		for _, h := range hits {
-			if d.att.id(h.Pos) == best {
-				st.Source, st.Weight, d.prev = h.Pos, h.Weight, h.Pos
-				d.given = append(d.given, h.Pos)
-				break
-			}
-		}
+		d.given = append(d.given, d.prev)
 	}
 	st.Hits = append(st.Hits, hits[:min(len(hits), maxHits)]...)
 	return st
+}
+
+// pointed returns the entry that a step points to: the one it has to follow, the
+// strongest that holds its token, or, if it is not copied, the strongest of all
+// unless that is the sink.
+func (d *Decoder) pointed(st *Step, hits []Hit, follow int, sink float32) (Hit, bool) {
+	if follow >= 0 {
+		for _, h := range hits {
+			if h.Pos == follow {
+				return h, true
+			}
+		}
+		return Hit{Pos: follow}, true // the pointer is elsewhere altogether
+	}
+	for _, h := range hits {
+		if !st.Copied {
+			return h, h.Weight > sink
+		}
+		if d.att.id(h.Pos) == st.ID {
+			return h, true
+		}
+	}
+	return Hit{}, false
 }
