@@ -81,6 +81,8 @@ questions about them, showing the passage that the answer stands in.`,
 		newTrainCmd(),
 		newNiahCmd(),
 		newBenchCmd(),
+		newScoreCmd(),
+		newTokenizeCmd(),
 	)
 	return root
 }
