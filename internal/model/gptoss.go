@@ -16,12 +16,8 @@ func loadGptOss(l *weights, m *Transformer) forwarder {
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"post_attention_norm", d, eps)}
-		x.attn = &nn.Attention{
-			D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
-			Q: l.matrix(b+"attn_q", heads*headDim, d), K: l.matrix(b+"attn_k", kvHeads*headDim, d),
-			V: l.matrix(b+"attn_v", kvHeads*headDim, d), Out: l.matrix(b+"attn_output", d, heads*headDim),
-			Sinks: l.vector(b+"attn_sinks.weight", heads),
-		}
+		x.attn = l.attention(b, d, heads, kvHeads, headDim)
+		x.attn.Sinks = l.vector(b+"attn_sinks.weight", heads)
 		if i%2 == 0 {
 			x.attn.Window = window
 		}

@@ -21,11 +21,8 @@ func loadLlama(l *weights, m *Transformer) forwarder {
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"ffn_norm", d, eps)}
-		x.attn = &nn.Attention{
-			D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
-			Q: l.interleaved(b+"attn_q", heads, headDim, rotary, d), K: l.interleaved(b+"attn_k", kvHeads, headDim, rotary, d),
-			V: l.matrix(b+"attn_v", kvHeads*headDim, d), Out: l.matrix(b+"attn_output", d, heads*headDim),
-		}
+		x.attn = l.attention(b, d, heads, kvHeads, headDim)
+		x.attn.Q, x.attn.K = l.interleaved(b+"attn_q", heads, headDim, rotary, d), l.interleaved(b+"attn_k", kvHeads, headDim, rotary, d)
 		if m.Experts > 0 {
 			x.ff.moe = l.experts(b+"ffn", d, l.dimOr("expert_feed_forward_length", hidden), m.Experts, m.TopK, nn.SiLU)
 		} else {

@@ -34,12 +34,8 @@ func loadPhi2(l *weights, m *Transformer) forwarder {
 		b := fmt.Sprintf("blk.%d.", i)
 		a.blocks = append(a.blocks, phi2Block{
 			norm: l.layerNorm(b+"attn_norm", d, eps),
-			attn: &nn.Attention{
-				D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
-				Q: l.matrix(b+"attn_q", heads*headDim, d), K: l.matrix(b+"attn_k", kvHeads*headDim, d),
-				V: l.matrix(b+"attn_v", kvHeads*headDim, d), Out: l.matrix(b+"attn_output", d, heads*headDim),
-			},
-			ff: &nn.MLP{Hidden: hidden, Up: l.matrix(b+"ffn_up", hidden, d), Down: l.matrix(b+"ffn_down", d, hidden)},
+			attn: l.attention(b, d, heads, kvHeads, headDim),
+			ff:   &nn.MLP{Hidden: hidden, Up: l.matrix(b+"ffn_up", hidden, d), Down: l.matrix(b+"ffn_down", d, hidden)},
 		})
 	}
 	m.normOutLN = l.layerNorm("output_norm", d, eps)

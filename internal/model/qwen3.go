@@ -15,12 +15,8 @@ func loadQwen3(l *weights, m *Transformer) forwarder {
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"ffn_norm", d, eps)}
-		x.attn = &nn.Attention{
-			D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
-			Q: l.matrix(b+"attn_q", heads*headDim, d), K: l.matrix(b+"attn_k", kvHeads*headDim, d),
-			V: l.matrix(b+"attn_v", kvHeads*headDim, d), Out: l.matrix(b+"attn_output", d, heads*headDim),
-			QNorm: l.norm(b+"attn_q_norm", headDim, eps), KNorm: l.norm(b+"attn_k_norm", headDim, eps),
-		}
+		x.attn = l.attention(b, d, heads, kvHeads, headDim)
+		x.attn.QNorm, x.attn.KNorm = l.norm(b+"attn_q_norm", headDim, eps), l.norm(b+"attn_k_norm", headDim, eps)
 		if m.Experts > 0 {
 			x.ff.moe = l.experts(b+"ffn", d, l.dim("expert_feed_forward_length"), m.Experts, m.TopK, nn.SiLU)
 		} else {

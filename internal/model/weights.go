@@ -206,6 +206,16 @@ func (l *weights) interleaved(name string, heads, headDim, rotary, in int) nn.We
 	return w
 }
 
+// attention returns the projections that are named attn_q, attn_k, attn_v and
+// attn_output after a block's prefix.
+func (l *weights) attention(block string, d, heads, kvHeads, headDim int) *nn.Attention {
+	return &nn.Attention{
+		D: d, Heads: heads, KVHeads: kvHeads, HeadDim: headDim,
+		Q: l.matrix(block+"attn_q", heads*headDim, d), K: l.matrix(block+"attn_k", kvHeads*headDim, d),
+		V: l.matrix(block+"attn_v", kvHeads*headDim, d), Out: l.matrix(block+"attn_output", d, heads*headDim),
+	}
+}
+
 // gated returns name_gate, name_up and name_down as a feed-forward.
 func (l *weights) gated(name string, d, hidden int, act nn.Activation) *nn.Gated {
 	gu := l.blocks(d, l.tensor(name+"_gate.weight", hidden, d), l.tensor(name+"_up.weight", hidden, d))
