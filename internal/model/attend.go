@@ -99,20 +99,22 @@ type query struct {
 	sink   []float32 // [H]
 	follow int       // position of the bonus, −1 none
 	bonus  float32
-	boosts []boost // of the pointer head, in order and apart
+	boosts [][]boost // of the pointer head; those of a list are in order and apart
 }
 
 // scan fills buf with the logits of a run, [H, N].
 func (a *attender) scan(qu *query, run int, buf *scanBuf) {
 	r := a.view[run]
 	kernel.ScanKeys(buf.scores, r.N, qu.q, qu.scale, r.K, r.KScale, a.heads, r.DK, r.N)
-	first, _ := slices.BinarySearchFunc(qu.boosts, a.start[run], func(b boost, at int) int { return cmp.Compare(b.to, at+1) })
-	for _, b := range qu.boosts[first:] {
-		if b.from >= a.start[run+1] {
-			break
-		}
-		for i := max(b.from-a.start[run], 0); i < min(b.to-a.start[run], r.N); i++ {
-			buf.scores[i] += b.value
+	for _, list := range qu.boosts {
+		first, _ := slices.BinarySearchFunc(list, a.start[run], func(b boost, at int) int { return cmp.Compare(b.to, at+1) })
+		for _, b := range list[first:] {
+			if b.from >= a.start[run+1] {
+				break
+			}
+			for i := max(b.from-a.start[run], 0); i < min(b.to-a.start[run], r.N); i++ {
+				buf.scores[i] += b.value
+			}
 		}
 	}
 	if at := qu.follow - a.start[run]; qu.follow >= 0 && at >= 0 && at < r.N {

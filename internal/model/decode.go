@@ -121,14 +121,20 @@ func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, si
 // prior puts the lexical prior on the pointer head of a query that looks for the
 // beginning of a value; what follows is found by where the pointer was.
 func (d *Decoder) prior(qu *query) {
-	if !d.begins() || len(d.words.boosts) == 0 {
+	if !d.begins() {
 		return
 	}
 	unit := d.m.Lexical.Weight * float32(nn.LogN(d.att.len()))
-	for _, b := range d.words.boosts {
-		qu.boosts = append(qu.boosts, boost{b.from, b.to, b.value * unit})
+	for _, list := range [][]boost{d.words.boosts, d.words.next} {
+		scaled := make([]boost, len(list))
+		for i, b := range list {
+			scaled[i] = boost{b.from, b.to, b.value * unit}
+		}
+		qu.boosts = append(qu.boosts, scaled)
 	}
-	qu.sink[0] += d.m.Lexical.Sink * unit
+	if len(d.words.boosts) > 0 {
+		qu.sink[0] += d.m.Lexical.Sink * unit
+	}
 }
 
 // begins says whether the next token is the first of a value.

@@ -26,12 +26,18 @@ const (
 	lexicalCommon = 0.01
 	// lexicalName is what a name, number or identifier weighs beside a common
 	// word as rare: with it, what is told of a look-alike stays below the sink.
-	lexicalName = 4
+	lexicalName = 3
 	// lexicalWindow is the length in tokens that words are counted in.
 	lexicalWindow = 40
 	// lexicalEcho is what is left of the weight of an entry that only repeats
 	// a word of the question, where an answer begins.
 	lexicalEcho = 0.01
+	// lexicalNext is the share that the entry after a quotation gains, where the
+	// text holds it word for word: an answer that goes on, goes on there.
+	lexicalNext = 0.06
+	// lexicalGap is how many tokens, of punctuation and white space, may stand
+	// between two words of a quotation.
+	lexicalGap = 3
 	// lexicalMargin tokens beside a window share in its bonus.
 	lexicalMargin = 24
 )
@@ -61,6 +67,7 @@ type event struct {
 type lexis struct {
 	boosts []boost // where words stand together, in order and apart, each with the share of their weight
 	echoes []event // where each of the words stands, in order, if they ask rather than quote
+	next   []boost // entries after the quotation, in order
 }
 
 // newLexis looks for a question's words. A word weighs the logarithm of its
@@ -78,13 +85,43 @@ func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l l
 		}
 		total += w.weight
 	}
-	if !quote {
+	if quote != nil {
+		l.next = continuations(view, tok, events, quote)
+	} else {
 		l.echoes = events
 	}
 	if total > 0 {
 		l.boosts = sweep(events, total)
 	}
 	return l
+}
+
+// continuations returns the entries at which the text goes on after a quotation
+// that stands in it word for word: the first of each that begins a word.
+func continuations(view kvcache.View, tok tokenizer.Tokenizer, events []event, quote []*word) []boost {
+	var out []boost
+	last := quote[len(quote)-1]
+	for i, e := range events {
+		if e.w != last {
+			continue
+		}
+		k, j := len(quote)-1, i
+		for k > 0 && j > 0 && events[j-1].w == quote[k-1] && events[j].pos-events[j-1].pos-events[j-1].n <= lexicalGap {
+			k--
+			j--
+		}
+		if k > 0 {
+			continue
+		}
+		for pos := e.pos + e.n; pos < min(view.Len(), e.pos+e.n+1+lexicalGap); pos++ {
+			r, at := view.At(pos)
+			if p := tok.Piece(int32(r.ID[at])); len(p) > 0 && (p[0] == ' ' || p[0] == '\n') {
+				out = append(out, boost{pos, pos + 1, lexicalNext})
+				break
+			}
+		}
+	}
+	return out
 }
 
 // echo says whether the entry at pos is of a word of the question, where an
@@ -107,9 +144,16 @@ var asking = func() map[string]bool {
 }()
 
 // quoted returns the longest quotation of at least three words in a question,
-// or else all of it: who quotes, says what to look for.
+// or else all of it: who quotes, says what to look for. A quotation that itself
+// begins or ends with a quotation reaches from the first mark to the last.
 func quoted(s string) string {
 	best := ""
+	if n := strings.Count(s, `"`); n > 2 && (n%2 == 1 || strings.Contains(s, `""`)) {
+		inner := s[strings.IndexByte(s, '"')+1 : strings.LastIndexByte(s, '"')]
+		if len(strings.Fields(inner)) >= 3 {
+			return inner
+		}
+	}
 	for _, q := range []string{`""`, "“”"} {
 		open, size := utf8.DecodeRuneInString(q)
 		end, _ := utf8.DecodeRuneInString(q[size:])
@@ -135,12 +179,13 @@ func quoted(s string) string {
 }
 
 // questionWords splits a question, or the quotation in it, at white space,
-// without punctuation around words and without the possessive.
-func questionWords(tok tokenizer.Tokenizer, question []int32) (words []*word, quote bool) {
-	seen := map[string]bool{}
+// without punctuation around words and without the possessive. quote is the
+// quotation's words as they follow one another, nil if there is none.
+func questionWords(tok tokenizer.Tokenizer, question []int32) (words, quote []*word) {
+	seen := map[string]*word{}
 	all := string(tok.Decode(nil, question))
 	text := quoted(all)
-	quote = len(text) < len(all)
+	quotes := len(text) < len(all)
 	begins := true // a sentence, where a capital says nothing
 	for _, f := range strings.Fields(text) {
 		ends := strings.ContainsAny(f[len(f)-1:], ".?!:")
@@ -148,9 +193,10 @@ func questionWords(tok tokenizer.Tokenizer, question []int32) (words []*word, qu
 		for _, suffix := range []string{"'s", "’s"} {
 			f = strings.TrimSuffix(f, suffix)
 		}
-		if low := strings.ToLower(f); f != "" && !seen[low] && (quote || !asking[low]) {
-			seen[low] = true
+		low := strings.ToLower(f)
+		if f != "" && seen[low] == nil && (quotes || !asking[low]) {
 			w := &word{named: nameLike(f, begins)}
+			seen[low] = w
 			first, size := utf8.DecodeRuneInString(f)
 			for _, form := range []string{f, low, string(unicode.ToUpper(first)) + f[size:]} {
 				bare, spaced := tok.Encode(nil, []byte(form)), tok.Encode(nil, []byte(" "+form))
@@ -160,6 +206,9 @@ func questionWords(tok tokenizer.Tokenizer, question []int32) (words []*word, qu
 				}
 			}
 			words = append(words, w)
+		}
+		if w := seen[low]; quotes && w != nil {
+			quote = append(quote, w)
 		}
 		begins = ends
 	}

@@ -66,10 +66,12 @@ func TestLexicalBoosts(t *testing.T) {
 // TestQuoted: who quotes a few words says what to look for.
 func TestQuoted(t *testing.T) {
 	for in, want := range map[string]string{
-		`How does "one two three four" go on?`: "one two three four",
-		`Continue “a b c d e” after "x y z".`:  "a b c d e",
-		`Who is "Karn" of "the house"?`:        `Who is "Karn" of "the house"?`,
-		`An open " quote of several words`:     `An open " quote of several words`,
+		`How does "one two three four" go on?`:       "one two three four",
+		`Continue “a b c d e” after "x y z".`:        "a b c d e",
+		`Who is "Karn" of "the house"?`:              `Who is "Karn" of "the house"?`,
+		`An open " quote of several words`:           `An open " quote of several words`,
+		`How does ""Why, so it is," he said" go on?`: `"Why, so it is," he said`,
+		`What follows "It said, "What the de"?`:      `It said, "What the de`,
 	} {
 		if got := quoted(in); got != want {
 			t.Errorf("%s: %q, want %q", in, got, want)
@@ -100,6 +102,36 @@ func TestEcho(t *testing.T) {
 	}
 	if got := mark(`How does "a code; the decode" go on?`); got != text {
 		t.Errorf("a quotation marks %q", got)
+	}
+}
+
+// TestContinuations: after the quotation word for word, and nowhere else. Bars
+// stand before the entries that are to be found.
+func TestContinuations(t *testing.T) {
+	tok := bytesTokenizer(t)
+	r := rand.New(rand.NewPCG(3, 3))
+	words, quote := questionWords(tok, tok.Encode(nil, []byte(`What follows "One, two three"?`)))
+	for _, in := range []string{
+		"He said one, two three|\nfour", "one two three| and One two; three| x", "one two. one three two",
+		"xone two three x", "one two three!)| go", "one two three", "one two two three x",
+	} {
+		text := strings.ReplaceAll(in, "|", "")
+		ids := tok.Encode(nil, []byte(text))
+		view := viewOf(r, ids)
+		found := map[int]bool{}
+		for _, b := range continuations(view, tok, places(view, tok, words), quote) {
+			found[b.from] = true
+		}
+		var got []byte
+		for i, id := range ids {
+			if found[i] {
+				got = append(got, '|')
+			}
+			got = append(got, tok.Piece(id)...)
+		}
+		if string(got) != in {
+			t.Errorf("found %q, want %q", got, in)
+		}
 	}
 }
 
