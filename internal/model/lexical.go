@@ -34,7 +34,7 @@ const (
 	lexicalEcho = 0.01
 	// lexicalNext is the share that the entry after a quotation gains, where the
 	// text holds it word for word: an answer that goes on, goes on there.
-	lexicalNext = 0.06
+	lexicalNext = 0.1
 	// lexicalGap is how many tokens, of punctuation and white space, may stand
 	// between two words of a quotation.
 	lexicalGap = 3
@@ -55,6 +55,28 @@ type word struct {
 	count  int  // in the context
 	weight float64
 	seen   int // in the window
+	term   *term
+}
+
+// term is a few words of a question that follow one another, such as "serial
+// number" or "old north gate": what is told of part of it is told of another.
+type term struct {
+	words int
+	total float64 // weight of all
+	seen  int     // words in the window
+	have  float64 // their weight
+}
+
+// lexicalTerm is how many words a term has at most: more are a sentence.
+const lexicalTerm = 7
+
+// missing is the weight of the words that a window lacks of a term that it has
+// words of.
+func (t *term) missing() float64 {
+	if t == nil || t.words > lexicalTerm || t.seen == 0 || t.seen == t.words {
+		return 0
+	}
+	return t.total - t.have
 }
 
 // event is a word's place.
@@ -71,7 +93,8 @@ type lexis struct {
 }
 
 // newLexis looks for a question's words. A word weighs the logarithm of its
-// rarity in the context, a name several times that.
+// rarity in the context, a name several times that; what is missing of a term
+// counts against a place that has the rest of it.
 func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l lexis) {
 	words, quote := questionWords(tok, question)
 	events := places(view, tok, words)
@@ -84,6 +107,10 @@ func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l l
 			}
 		}
 		total += w.weight
+		if w.term != nil {
+			w.term.words++
+			w.term.total += w.weight
+		}
 	}
 	if quote != nil {
 		l.next = continuations(view, tok, events, quote)
@@ -187,18 +214,26 @@ func questionWords(tok tokenizer.Tokenizer, question []int32) (words, quote []*w
 	text := quoted(all)
 	quotes := len(text) < len(all)
 	begins := true // a sentence, where a capital says nothing
+	var now *term
 	for _, f := range strings.Fields(text) {
 		ends := strings.ContainsAny(f[len(f)-1:], ".?!:")
+		last := ends || strings.ContainsAny(f[len(f)-1:], ",;)")
 		f = strings.TrimFunc(f, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		for _, suffix := range []string{"'s", "’s"} {
 			f = strings.TrimSuffix(f, suffix)
 		}
 		low := strings.ToLower(f)
 		if f != "" && seen[low] == nil && (quotes || !asking[low]) {
+			if now == nil {
+				now = &term{}
+			}
 			w := &word{named: nameLike(f, begins)}
+			if !quotes {
+				w.term = now
+			}
 			seen[low] = w
 			first, size := utf8.DecodeRuneInString(f)
-			for _, form := range []string{f, low, string(unicode.ToUpper(first)) + f[size:]} {
+			for _, form := range append(inflections(f), f, low, string(unicode.ToUpper(first))+f[size:]) {
 				bare, spaced := tok.Encode(nil, []byte(form)), tok.Encode(nil, []byte(" "+form))
 				w.addForm(bare)
 				if !slices.Equal(spaced[1:], bare) { // a space of its own changes nothing
@@ -210,9 +245,31 @@ func questionWords(tok tokenizer.Tokenizer, question []int32) (words, quote []*w
 		if w := seen[low]; quotes && w != nil {
 			quote = append(quote, w)
 		}
+		if last || asking[low] {
+			now = nil
+		}
 		begins = ends
 	}
 	return words, quote
+}
+
+// inflections are other forms of an ordinary English word: a question reports
+// what a text reported.
+func inflections(w string) []string {
+	for _, c := range w {
+		if c < 'a' || c > 'z' {
+			return nil
+		}
+	}
+	switch {
+	case len(w) < 4:
+		return nil
+	case strings.HasSuffix(w, "s"):
+		return []string{w[:len(w)-1]}
+	case strings.HasSuffix(w, "e"):
+		return []string{w + "s", w + "d"}
+	}
+	return []string{w + "s", w + "ed"}
 }
 
 func (w *word) addForm(ids []int32) {
@@ -300,22 +357,33 @@ func inWord(c byte) bool {
 
 // sweep slides a window over the words' places.
 func sweep(events []event, total float64) []boost {
-	const worth = 0.5 - 1e-6 // shares are rounded
+	const rounding = 1e-6 // of shares
+	const worth = 0.5 - rounding
 	var out []boost
-	sum, best, first := 0.0, 0.0, 0
+	sum, missing, best, first := 0.0, 0.0, 0.0, 0
+	count := func(w *word, sign int) {
+		missing -= w.term.missing()
+		sum += float64(sign) * w.weight
+		if t := w.term; t != nil {
+			t.seen += sign
+			t.have += float64(sign) * w.weight
+		}
+		missing += w.term.missing()
+	}
 	for i, e := range events {
 		for ; events[first].pos <= e.pos-lexicalWindow; first++ {
 			old := events[first].w
 			if old.seen--; old.seen == 0 {
-				sum -= old.weight
+				count(old, -1)
 			}
 		}
 		if e.w.seen++; e.w.seen == 1 {
-			sum += e.w.weight
+			count(e.w, 1)
 		}
 		// Less than half of the best so far is not worth keeping.
-		if best = max(best, sum); sum >= worth*best && sum > 0 {
-			out = addBoost(out, boost{max(0, events[first].pos-lexicalMargin), events[i].pos + 1 + lexicalMargin, float32(sum / total)})
+		value := sum - missing
+		if best = max(best, value); value >= worth*best && value > rounding*total {
+			out = addBoost(out, boost{max(0, events[first].pos-lexicalMargin), events[i].pos + 1 + lexicalMargin, float32(value / total)})
 		}
 	}
 	kept := out[:0]

@@ -200,6 +200,18 @@ func boostsByDefinition(tok tokenizer.Tokenizer, ids []int32, weights map[string
 				}
 			}
 		}
+		// Érik's zeta_9 is a term: half of it counts against.
+		if seen["érik"] != seen["zeta_9"] {
+			sum -= weight["érik"] + weight["zeta_9"]
+			for _, w := range []string{"érik", "zeta_9"} {
+				if seen[w] {
+					sum += weight[w]
+				}
+			}
+		}
+		if sum <= 1e-6*total {
+			continue
+		}
 		best = max(best, sum)
 		for i := max(0, first-lexicalMargin); i < min(len(ids), end+1+lexicalMargin); i++ {
 			out[i] = max(out[i], sum/total)
