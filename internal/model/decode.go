@@ -1,12 +1,15 @@
 package model
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/kvcache"
@@ -43,6 +46,7 @@ type Decoder struct {
 	words   lexis   // of the question, for the lexical prior
 	prev    int     // position the last step pointed at, −1 none
 	given   []int   // positions that were copied from
+	quotes  bool    // the answer goes on where a quotation of the question ends
 }
 
 // NewDecoder prepares the answer to a question, given as ids without specials.
@@ -195,7 +199,7 @@ func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
 func (d *Decoder) restrict(logits []float32) {
 	first := len(d.ids) == d.asked
 	last := d.ids[len(d.ids)-1]
-	cut := d.midWord()
+	_, cut := d.onward()
 	for id := range int32(tokenizer.NumSpecial) {
 		ok := !cut && (id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep)
 		if first {
@@ -207,9 +211,39 @@ func (d *Decoder) restrict(logits []float32) {
 	}
 }
 
-// midWord says whether the answer stands in the middle of a word of the text,
-// where it does not end but goes on as the text does.
-func (d *Decoder) midWord() bool { return d.prev >= 0 && d.within(d.prev+1) }
+// onward returns the position that the answer goes on with if it does not end,
+// −1 if that is open, and whether it must not end: in the middle of a word, and,
+// continuing a quotation, where a small letter follows in the same line.
+func (d *Decoder) onward() (pos int, must bool) {
+	next := d.prev + 1
+	switch {
+	case d.prev < 0 || next >= d.att.len():
+		return -1, false
+	case d.within(next):
+		return next, true
+	case d.quotes && d.piece(next) != nil: // not another segment's first token
+		return next, d.smallLetter(next)
+	}
+	return -1, false
+}
+
+// smallLetter says whether the text goes on from pos with a small letter, but for
+// spaces and punctuation.
+func (d *Decoder) smallLetter(pos int) bool {
+	var text []byte
+	for p := pos; len(text) < 16 && d.piece(p) != nil; p++ {
+		text = append(text, d.piece(p)...)
+	}
+	for _, r := range string(text) {
+		switch {
+		case r == '\n' || unicode.IsDigit(r) || r == utf8.RuneError:
+			return false
+		case unicode.IsLetter(r):
+			return unicode.IsLower(r)
+		}
+	}
+	return false
+}
 
 // lean adds bias to the log-odds of a probability p: it returns the new one, and
 // the factor of all others'.
@@ -220,11 +254,13 @@ func lean(p, bias float32) (q, rest float32) {
 }
 
 // beginnings returns the hits at which a value can begin, strongest first: not
-// in the middle of a word, hardly with a word of the question.
+// in the middle of a word or with a sign that stands alone, hardly with a word
+// of the question.
 func (d *Decoder) beginnings(hits []Hit) []Hit {
 	var out []Hit
 	for _, h := range hits {
-		if a, b := d.piece(h.Pos-1), d.piece(h.Pos); len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]) {
+		a, b, c := d.piece(h.Pos-1), d.piece(h.Pos), d.piece(h.Pos+1)
+		if len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]) || isSign(b) && len(c) > 0 && c[0] == ' ' {
 			continue
 		}
 		if slices.Contains(d.given, h.Pos) { // no value is given twice
@@ -237,6 +273,12 @@ func (d *Decoder) beginnings(hits []Hit) []Hit {
 	}
 	sortHits(out)
 	return out
+}
+
+// isSign says whether a piece is of punctuation alone.
+func isSign(piece []byte) bool {
+	piece = bytes.TrimLeft(piece, " ")
+	return len(piece) > 0 && !slices.ContainsFunc(piece, func(c byte) bool { return c <= ' ' || inWord(c) })
 }
 
 // sortHits puts the strongest first.
@@ -262,13 +304,10 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 	if len(d.ids) == d.asked {
 		absent, rest = lean(absent, d.m.AbsentBias)
 	}
-	follow := -1 // position that the answer must go on with
-	if d.midWord() {
-		follow = d.prev + 1
-	}
+	follow, must := d.onward()
 	best, p := int32(0), float32(-1)
 	for id, g := range gen {
-		if follow >= 0 && int32(id) != d.att.id(follow) {
+		if follow >= 0 && int32(id) != d.att.id(follow) && (must || int32(id) != tokenizer.End) {
 			continue
 		}
 		q := rest * (share*g + copied[int32(id)])
@@ -280,12 +319,18 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 		}
 	}
 	st := Step{ID: best, LogProb: float32(math.Log(float64(max(p, 1e-30)))), Source: -1, Weight: sink}
+	if best == tokenizer.End {
+		follow = -1
+	}
 	st.Copied = follow >= 0 || rest*copied[best] > p/2
 	d.prev = -1
 	if h, ok := d.pointed(&st, hits, follow, sink); ok {
 		st.Source, st.Weight, d.prev = h.Pos, h.Weight, h.Pos
 	}
 	if st.Copied {
+		if d.begins() {
+			d.quotes = d.words.goesOn(d.prev)
+		}
 		d.given = append(d.given, d.prev)
 	}
 	st.Hits = append(st.Hits, hits[:min(len(hits), maxHits)]...)

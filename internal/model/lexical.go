@@ -151,6 +151,12 @@ func continuations(view kvcache.View, tok tokenizer.Tokenizer, events []event, q
 	return out
 }
 
+// goesOn says whether a quotation of the question goes on at pos.
+func (l *lexis) goesOn(pos int) bool {
+	_, ok := slices.BinarySearchFunc(l.next, pos, func(b boost, at int) int { return cmp.Compare(b.from, at) })
+	return ok
+}
+
 // echo says whether the entry at pos is of a word of the question, where an
 // answer hardly begins.
 func (l *lexis) echo(pos int) bool {
