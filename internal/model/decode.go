@@ -219,12 +219,38 @@ func (d *Decoder) onward() (pos int, must bool) {
 	switch {
 	case d.prev < 0 || next >= d.att.len():
 		return -1, false
-	case d.within(next):
+	case d.within(next), !d.quotes && d.nameGoesOn(next):
 		return next, true
 	case d.quotes && d.piece(next) != nil: // not another segment's first token
 		return next, d.smallLetter(next)
 	}
 	return -1, false
+}
+
+// nameGoesOn says whether a capitalised word ends before pos and another follows
+// with nothing but a space between: a name or a title, which is not cut.
+func (d *Decoder) nameGoesOn(pos int) bool {
+	after := d.piece(pos)
+	if len(after) < 2 || after[0] != ' ' || !startsCapital(append(after[1:len(after):len(after)], d.piece(pos+1)...)) {
+		return false
+	}
+	var word []byte // that ends before pos
+	for p := pos - 1; p >= 0 && d.piece(p) != nil && len(word) < 32; p-- {
+		piece := d.piece(p)
+		word = append(slices.Clone(piece), word...)
+		if !inWord(piece[0]) {
+			break
+		}
+	}
+	word = bytes.TrimLeft(word, " \n\"'([")
+	return startsCapital(word) && inWord(word[len(word)-1])
+}
+
+// startsCapital says whether a text begins with a capital and a small letter.
+func startsCapital(text []byte) bool {
+	first, n := utf8.DecodeRune(text)
+	second, _ := utf8.DecodeRune(text[n:])
+	return unicode.IsUpper(first) && unicode.IsLower(second)
 }
 
 // smallLetter says whether the text goes on from pos with a small letter, but for
@@ -254,26 +280,37 @@ func lean(p, bias float32) (q, rest float32) {
 }
 
 // beginnings returns the hits at which a value can begin, strongest first: not
-// in the middle of a word or with a sign that stands alone, hardly with a word
-// of the question.
+// in the middle of a word; not with a sign that stands alone, which passes its
+// weight on; hardly with a word of the question, or its article.
 func (d *Decoder) beginnings(hits []Hit) []Hit {
-	var out []Hit
+	weight := map[int]float32{}
 	for _, h := range hits {
-		a, b, c := d.piece(h.Pos-1), d.piece(h.Pos), d.piece(h.Pos+1)
-		if len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]) || isSign(b) && len(c) > 0 && c[0] == ' ' {
+		pos := h.Pos
+		a, b, c := d.piece(pos-1), d.piece(pos), d.piece(pos+1)
+		switch {
+		case len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]):
+			continue
+		case isSign(b) && len(c) > 0 && c[0] == ' ':
+			pos++
+		}
+		if slices.Contains(d.given, pos) { // no value is given twice
 			continue
 		}
-		if slices.Contains(d.given, h.Pos) { // no value is given twice
-			continue
-		}
-		if d.words.echo(h.Pos) {
+		if d.words.echo(pos) || d.words.echo(pos+1) && articles[string(bytes.ToLower(bytes.TrimSpace(d.piece(pos))))] {
 			h.Weight *= lexicalEcho
 		}
-		out = append(out, h)
+		weight[pos] += h.Weight
+	}
+	out := make([]Hit, 0, len(weight))
+	for pos, w := range weight {
+		out = append(out, Hit{pos, w})
 	}
 	sortHits(out)
 	return out
 }
+
+// articles stand before a word without meaning anything by themselves.
+var articles = map[string]bool{"the": true, "a": true, "an": true, "its": true, "his": true, "her": true, "their": true}
 
 // isSign says whether a piece is of punctuation alone.
 func isSign(piece []byte) bool {
