@@ -281,7 +281,8 @@ func lean(p, bias float32) (q, rest float32) {
 
 // beginnings returns the hits at which a value can begin, strongest first: not
 // in the middle of a word; not with a sign that stands alone, which passes its
-// weight on; hardly with a word of the question, or its article.
+// weight on, nor behind a joint, which passes it back to where the text is whole;
+// hardly with a word of the question, or its article.
 func (d *Decoder) beginnings(hits []Hit) []Hit {
 	weight := map[int]float32{}
 	for _, h := range hits {
@@ -292,6 +293,8 @@ func (d *Decoder) beginnings(hits []Hit) []Hit {
 			continue
 		case isSign(b) && len(c) > 0 && c[0] == ' ':
 			pos++
+		case d.within(pos):
+			pos = d.unbroken(pos)
 		}
 		if slices.Contains(d.given, pos) { // no value is given twice
 			continue
@@ -307,6 +310,21 @@ func (d *Decoder) beginnings(hits []Hit) []Hit {
 	}
 	sortHits(out)
 	return out
+}
+
+// unbroken returns where the text begins that is unbroken up to pos but for
+// joints within a name or number: leocadia.bexley, 10.0.0.1, a/b; not key:value.
+func (d *Decoder) unbroken(pos int) int {
+	for p := pos; pos-p < 64 && d.within(p); p-- {
+		a, b := d.piece(p-1), d.piece(p)
+		if last := a[len(a)-1]; last == ':' || last == '#' || last == '+' || b[0] == ':' || b[0] == '#' || b[0] == '+' {
+			return pos
+		}
+		if !d.within(p - 1) {
+			return p - 1
+		}
+	}
+	return pos
 }
 
 // articles stand before a word without meaning anything by themselves.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -38,6 +39,9 @@ const (
 	// lexicalGap is how many tokens, of punctuation and white space, may stand
 	// between two words of a quotation.
 	lexicalGap = 3
+	// lexicalBeside is the share that a sentence loses which is near the words
+	// but has none of them.
+	lexicalBeside = 0.05
 	// lexicalMargin tokens beside a window share in its bonus.
 	lexicalMargin = 24
 )
@@ -98,7 +102,21 @@ type lexis struct {
 func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l lexis) {
 	words, quote := questionWords(tok, question)
 	events := places(view, tok, words)
-	n, total := float64(view.Len()), 0.0
+	total := weigh(words, float64(view.Len()))
+	if quote != nil {
+		l.next = continuations(view, tok, events, quote)
+	} else {
+		l.echoes = events
+	}
+	if total > 0 {
+		l.boosts = besides(view, tok, sweep(events, total), events)
+	}
+	return l
+}
+
+// weigh gives the words their weights in a context of n entries and returns the
+// sum.
+func weigh(words []*word, n float64) (total float64) {
 	for _, w := range words {
 		if float64(w.count) <= lexicalCommon*n {
 			w.weight = math.Log((n + 1) / float64(w.count+1))
@@ -112,15 +130,52 @@ func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l l
 			w.term.total += w.weight
 		}
 	}
-	if quote != nil {
-		l.next = continuations(view, tok, events, quote)
-	} else {
-		l.echoes = events
+	return total
+}
+
+// besides cuts boosts into sentences and takes a little from those without any
+// of the words.
+func besides(view kvcache.View, tok tokenizer.Tokenizer, boosts []boost, events []event) []boost {
+	var out []boost
+	for len(boosts) > 0 {
+		n := 1 // boosts that touch
+		for n < len(boosts) && boosts[n].from == boosts[n-1].to {
+			n++
+		}
+		for _, s := range sentences(view, tok, boosts[0].from, boosts[n-1].to) {
+			at, _ := slices.BinarySearchFunc(events, s.from, func(e event, pos int) int { return cmp.Compare(e.pos, pos) })
+			if at == len(events) || events[at].pos >= s.to {
+				s.value = lexicalBeside
+			}
+			for _, b := range boosts[:n] {
+				if c := (boost{max(b.from, s.from), min(b.to, s.to), b.value - s.value}); c.from < c.to && c.value > 0 {
+					out = append(out, c)
+				}
+			}
+		}
+		boosts = boosts[n:]
 	}
-	if total > 0 {
-		l.boosts = sweep(events, total)
+	return out
+}
+
+// sentences cuts [from, to) after stops.
+func sentences(view kvcache.View, tok tokenizer.Tokenizer, from, to int) []boost {
+	to = min(to, view.Len())
+	var out []boost
+	stopped := false
+	for pos := from; pos < to; pos++ {
+		r, i := view.At(pos)
+		p := tok.Piece(int32(r.ID[i]))
+		if stopped && len(p) > 0 && (p[0] == ' ' || p[0] == '\n') {
+			out = append(out, boost{from: from, to: pos})
+			from = pos
+		}
+		// A quotation mark or a bracket that closes belongs to the stop.
+		if t := bytes.TrimRight(p, "\"')”’»"); len(t) > 0 {
+			stopped = strings.IndexByte(".!?", t[len(t)-1]) >= 0
+		}
 	}
-	return l
+	return append(out, boost{from: from, to: to})
 }
 
 // continuations returns the entries at which the text goes on after a quotation

@@ -38,15 +38,18 @@ func TestLexicalBoosts(t *testing.T) {
 	for range 20 {
 		var text []string
 		for range 400 {
-			text = append(text, []string{"lorem", "ipsum", "Code,", "decode", "karn-77", "xKarn-7", "dolor."}[r.IntN(7)])
+			text = append(text, []string{"lorem", "ipsum", "Code,", "decode", "karn-77", "xKarn-7", "dolor,"}[r.IntN(7)])
 			if r.IntN(60) == 0 {
-				text = append(text, []string{"Karn-7", "(karn-7)", "code", "Érik", "zeta_9.", "CODE"}[r.IntN(6)])
+				text = append(text, []string{"Karn-7", "(karn-7)", "code", "Érik", "zeta_9;", "CODE"}[r.IntN(6)])
 			}
 		}
 		ids := tok.Encode(nil, []byte(strings.Join(text, " ")))
 		got := make([]float64, len(ids))
 		last := 0
-		for _, b := range newLexis(viewOf(r, ids), tok, tok.Encode(nil, []byte(question))).boosts {
+		view := viewOf(r, ids)
+		words, _ := questionWords(tok, tok.Encode(nil, []byte(question)))
+		events := places(view, tok, words)
+		for _, b := range sweep(events, weigh(words, float64(len(ids)))) {
 			if b.from < last || b.to <= b.from || b.value <= 0 || b.value > 1.0001 {
 				t.Fatalf("boost %+v after %d", b, last)
 			}
@@ -102,6 +105,34 @@ func TestEcho(t *testing.T) {
 	}
 	if got := mark(`How does "a code; the decode" go on?`); got != text {
 		t.Errorf("a quotation marks %q", got)
+	}
+}
+
+// TestBesides: a sentence with none of the words gets a little less than those
+// that have some.
+func TestBesides(t *testing.T) {
+	tok := bytesTokenizer(t)
+	filler := strings.Repeat("lorem ipsum, ", 60)
+	text := filler + "It rained, Mr. X said. The code of Karn is 7 now (yes!) Then" + filler
+	ids := tok.Encode(nil, []byte(text))
+	l := newLexis(viewOf(rand.New(rand.NewPCG(5, 5)), ids), tok, tok.Encode(nil, []byte("What is the code of Karn?")))
+	got := map[string]float64{}
+	for _, b := range l.boosts {
+		got[string(tok.Decode(nil, ids[b.from:min(b.to, len(ids))]))] += float64(b.value)
+	}
+	for part, want := range map[string]float64{" The code of Karn is 7 now (yes!)": 1} {
+		if v := got[part]; math.Abs(v-want) > 1e-5 {
+			t.Errorf("%q has %g, want %g; all are %v", part, v, want, got)
+		}
+		delete(got, part)
+	}
+	if len(got) == 0 {
+		t.Error("nothing beside")
+	}
+	for part, v := range got {
+		if math.Abs(v-(1-lexicalBeside)) > 1e-5 {
+			t.Errorf("%q has %g, want %g", part, v, 1-lexicalBeside)
+		}
 	}
 }
 
