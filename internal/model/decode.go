@@ -154,6 +154,14 @@ func (d *Decoder) piece(pos int) []byte {
 	return d.m.Tokens.Piece(d.att.id(pos))
 }
 
+// text returns at least n bytes from a position on, fewer at the segment's end.
+func (d *Decoder) text(pos, n int) (text []byte) {
+	for p := pos; len(text) < n && d.piece(p) != nil; p++ {
+		text = append(text, d.piece(p)...)
+	}
+	return text
+}
+
 // within says whether the text goes on unbroken from the entry before pos to
 // pos: inside a word, or over a joint as in 18:0e, 3.14 or a/b.
 func (d *Decoder) within(pos int) bool {
@@ -230,8 +238,8 @@ func (d *Decoder) onward() (pos int, must bool) {
 // nameGoesOn says whether a capitalised word ends before pos and another follows
 // with nothing but a space between: a name or a title, which is not cut.
 func (d *Decoder) nameGoesOn(pos int) bool {
-	after := d.piece(pos)
-	if len(after) < 2 || after[0] != ' ' || !startsCapital(append(after[1:len(after):len(after)], d.piece(pos+1)...)) {
+	after := d.text(pos, 8)
+	if len(after) < 3 || after[0] != ' ' || !startsCapital(after[1:]) {
 		return false
 	}
 	var word []byte // that ends before pos
@@ -256,11 +264,7 @@ func startsCapital(text []byte) bool {
 // smallLetter says whether the text goes on from pos with a small letter, but for
 // spaces and punctuation.
 func (d *Decoder) smallLetter(pos int) bool {
-	var text []byte
-	for p := pos; len(text) < 16 && d.piece(p) != nil; p++ {
-		text = append(text, d.piece(p)...)
-	}
-	for _, r := range string(text) {
+	for _, r := range string(d.text(pos, 16)) {
 		switch {
 		case r == '\n' || unicode.IsDigit(r) || r == utf8.RuneError:
 			return false
@@ -282,11 +286,13 @@ func lean(p, bias float32) (q, rest float32) {
 // beginnings returns the hits at which a value can begin, strongest first: not
 // in the middle of a word; not with a sign that stands alone, which passes its
 // weight on, nor behind a joint, which passes it back to where the text is whole;
-// hardly with a word of the question, or its article.
+// hardly with a word of the question, or its article, or with a connective.
 func (d *Decoder) beginnings(hits []Hit) []Hit {
 	weight := map[int]float32{}
+	before, after := float32(0), float32(0)
 	for _, h := range hits {
 		pos := h.Pos
+		before += h.Weight
 		a, b, c := d.piece(pos-1), d.piece(pos), d.piece(pos+1)
 		switch {
 		case len(a) > 0 && len(b) > 0 && inWord(a[len(a)-1]) && inWord(b[0]):
@@ -299,14 +305,19 @@ func (d *Decoder) beginnings(hits []Hit) []Hit {
 		if slices.Contains(d.given, pos) { // no value is given twice
 			continue
 		}
-		if d.words.echo(pos) || d.words.echo(pos+1) && articles[string(bytes.ToLower(bytes.TrimSpace(d.piece(pos))))] {
+		word := string(bytes.TrimSpace(d.piece(pos)))
+		if d.words.echo(pos) || d.words.echo(pos+1) && articles[strings.ToLower(word)] || connectives[word] && !d.words.goesOn(pos) {
 			h.Weight *= lexicalEcho
 		}
 		weight[pos] += h.Weight
+		after += h.Weight
 	}
+	// That a value begins elsewhere does not say that there is none: the
+	// pointer keeps its weight, as far as anything is left to bear it.
+	scale := min(before/max(after, 1e-20), 1/lexicalEcho)
 	out := make([]Hit, 0, len(weight))
 	for pos, w := range weight {
-		out = append(out, Hit{pos, w})
+		out = append(out, Hit{pos, w * scale})
 	}
 	sortHits(out)
 	return out
@@ -326,6 +337,11 @@ func (d *Decoder) unbroken(pos int) int {
 	}
 	return pos
 }
+
+// connectives join what is told of a value to what is told of something else;
+// written small, none begins a value.
+var connectives = map[string]bool{"that": true, "which": true, "who": true, "whom": true, "whose": true, "because": true,
+	"although": true, "while": true, "whether": true, "but": true, "and": true, "or": true}
 
 // articles stand before a word without meaning anything by themselves.
 var articles = map[string]bool{"the": true, "a": true, "an": true, "its": true, "his": true, "her": true, "their": true}

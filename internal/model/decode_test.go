@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/handscroll/handscroll/internal/kvcache"
@@ -101,6 +102,88 @@ func TestDecodeMatchesTraining(t *testing.T) {
 		smp.Spans[1].End++
 		if st.ID == tokenizer.End {
 			break
+		}
+	}
+}
+
+// decoderOver makes a decoder that only looks at a text.
+func decoderOver(t *testing.T, text, question string) (*Decoder, []int32) {
+	t.Helper()
+	tok := bytesTokenizer(t)
+	ids := tok.Encode(nil, []byte(text))
+	view := viewOf(rand.New(rand.NewPCG(6, 6)), ids)
+	d := &Decoder{m: &Native{Tokens: tok}, att: newAttender(view, 1, 4), prev: -1}
+	d.words = newLexis(view, tok, tok.Encode(nil, []byte(question)))
+	return d, ids
+}
+
+// at returns the entry of the byte after the bar.
+func at(t *testing.T, d *Decoder, marked string) int {
+	t.Helper()
+	before, _, ok := strings.Cut(marked, "|")
+	if !ok {
+		t.Fatalf("no bar in %q", marked)
+	}
+	n := 0
+	for p := 0; p < d.att.len(); p++ {
+		if n += len(d.piece(p)); n > len(before) {
+			return p
+		}
+	}
+	t.Fatalf("nothing after the bar of %q", marked)
+	return 0
+}
+
+// TestBeginnings: where an answer begins, given where the pointer is; the text is
+// padded, so that words are rare.
+func TestBeginnings(t *testing.T) {
+	pad := strings.Repeat("lorem ipsum ", 80)
+	for pointer, want := range map[string]string{
+		"the code / |/ 62.7": "the code / / |62.7", // no value at all: the second sign passes it on
+		"host 10.136.|48.79": "host |10.136.48.79", "at |x/y": "at |x/y", "port:|8080": "port:|8080", "lic|hen": "",
+	} {
+		text := strings.ReplaceAll(pointer, "|", "")
+		d, _ := decoderOver(t, pad+text+" "+pad, "What is it?")
+		got := d.beginnings([]Hit{{Pos: at(t, d, pad+pointer), Weight: 0.5}})
+		switch {
+		case want == "" && len(got) > 0:
+			t.Errorf("%q begins at %d", pointer, got[0].Pos)
+		case want == "":
+		case len(got) != 1 || math.Abs(float64(got[0].Weight)-0.5) > 1e-6:
+			t.Errorf("%q: %v", pointer, got)
+		default:
+			// The bytes tokenizer writes spaces as entries of their own.
+			if p := at(t, d, pad+want); got[0].Pos != p && got[0].Pos != p-1 {
+				t.Errorf("%q begins at %d, want %d", pointer, got[0].Pos, p)
+			}
+		}
+	}
+	// The question's words yield to anything else.
+	d, _ := decoderOver(t, pad+"museum keeps 4711 in it. "+pad, "What does the museum keep?")
+	m, v := at(t, d, pad+"|museum keeps"), at(t, d, pad+"museum keeps |4711")
+	got := d.beginnings([]Hit{{m, 0.9}, {v, 0.05}})
+	if len(got) != 2 || got[0].Pos != v || math.Abs(float64(got[0].Weight+got[1].Weight)-0.95) > 1e-5 {
+		t.Errorf("beginnings %v, want %d first", got, v)
+	}
+}
+
+// TestOnward: where an answer has to go on.
+func TestOnward(t *testing.T) {
+	for marked, want := range map[string]bool{
+		"is Anselm| Oyelaran.": true, "is Anselm|. Then": false, "THE END| Of": false, "is 18:0e|:7c": true,
+		"The Lacquer| of": false, "The Lacquer of Almanac| Inkwell": true,
+	} {
+		d, _ := decoderOver(t, strings.ReplaceAll(marked, "|", ""), "What?")
+		d.prev = at(t, d, marked) - 1
+		if _, must := d.onward(); must != want {
+			t.Errorf("%q: %v, want %v", marked, must, want)
+		}
+	}
+	for marked, want := range map[string]bool{"married?\"| said he": true, "married?\"| Said he": false, "said|\nhe": false, "a -|- he": true} {
+		d, _ := decoderOver(t, strings.ReplaceAll(marked, "|", ""), "What?")
+		d.prev, d.quotes = at(t, d, marked)-1, true
+		if pos, must := d.onward(); must != want || pos != d.prev+1 {
+			t.Errorf("quoting %q: %d, %v, want %v", marked, pos, must, want)
 		}
 	}
 }

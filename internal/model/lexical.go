@@ -32,7 +32,7 @@ const (
 	lexicalWindow = 40
 	// lexicalEcho is what is left of the weight of an entry that only repeats
 	// a word of the question, where an answer begins.
-	lexicalEcho = 0.01
+	lexicalEcho = 0.001
 	// lexicalNext is the share that the entry after a quotation gains, where the
 	// text holds it word for word: an answer that goes on, goes on there.
 	lexicalNext = 0.1
