@@ -136,7 +136,7 @@ func (d *Decoder) prior(qu *query) {
 		}
 		qu.boosts = append(qu.boosts, scaled)
 	}
-	if len(d.words.boosts) > 0 {
+	if d.words.named {
 		qu.sink[0] += d.m.Lexical.Sink * unit
 	}
 }

@@ -94,6 +94,7 @@ type lexis struct {
 	boosts []boost // where words stand together, in order and apart, each with the share of their weight
 	echoes []event // where each of the words stands, in order, if they ask rather than quote
 	next   []boost // entries after the quotation, in order
+	named  bool    // the question has words that say something
 }
 
 // newLexis looks for a question's words. A word weighs the logarithm of its
@@ -103,12 +104,13 @@ func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l l
 	words, quote := questionWords(tok, question)
 	events := places(view, tok, words)
 	total := weigh(words, float64(view.Len()))
-	if quote != nil {
-		l.next = continuations(view, tok, events, quote)
-	} else {
+	switch {
+	case quote == nil:
 		l.echoes = events
+	case !asksBesides(string(tok.Decode(nil, question))):
+		l.next = continuations(view, tok, events, quote)
 	}
-	if total > 0 {
+	if l.named = total > 0; l.named {
 		l.boosts = besides(view, tok, sweep(events, total), events)
 	}
 	return l
@@ -264,6 +266,19 @@ func quoted(s string) string {
 		return s
 	}
 	return best
+}
+
+// asksBesides says whether a question with a quotation asks for something else
+// than how it goes on: who said it, when or where.
+func asksBesides(question string) bool {
+	outside := strings.Replace(question, quoted(question), " ", 1)
+	for _, f := range strings.Fields(strings.ToLower(outside)) {
+		switch strings.Trim(f, `"“”.,?!:`) {
+		case "who", "whom", "whose", "when", "where", "time":
+			return true
+		}
+	}
+	return false
 }
 
 // questionWords splits a question, or the quotation in it, at white space,

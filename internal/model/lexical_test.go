@@ -108,6 +108,17 @@ func TestEcho(t *testing.T) {
 	}
 }
 
+func TestAsksBesides(t *testing.T) {
+	for question, want := range map[string]bool{
+		`Who said "we go when we can"?`: true, `At what time was "we go on" said?`: true,
+		`How does "who goes there now" go on?`: false, `What follows “when the bell rings”?`: false,
+	} {
+		if got := asksBesides(question); got != want {
+			t.Errorf("%s: %v, want %v", question, got, want)
+		}
+	}
+}
+
 // TestBesides: a sentence with none of the words gets a little less than those
 // that have some.
 func TestBesides(t *testing.T) {
