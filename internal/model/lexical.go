@@ -65,20 +65,25 @@ type word struct {
 // term is a few words of a question that follow one another, such as "serial
 // number" or "old north gate": what is told of part of it is told of another.
 type term struct {
-	words int
-	total float64 // weight of all
-	seen  int     // words in the window
-	have  float64 // their weight
+	words       int
+	total, name float64 // weight of all, of those that are names
+	seen, names int     // words in the window, names among them
+	have        float64 // their weight
+	haveName    float64 // that of the names
 }
 
 // lexicalTerm is how many words a term has at most: more are a sentence.
 const lexicalTerm = 7
 
 // missing is the weight of the words that a window lacks of a term that it has
-// words of.
+// words of. Where it has a name of the term, only other names count: "max_retries
+// set" is told of max_retries without "set".
 func (t *term) missing() float64 {
-	if t == nil || t.words > lexicalTerm || t.seen == 0 || t.seen == t.words {
+	switch {
+	case t == nil || t.words > lexicalTerm || t.seen == 0 || t.seen == t.words:
 		return 0
+	case t.names > 0:
+		return t.name - t.haveName
 	}
 	return t.total - t.have
 }
@@ -130,6 +135,9 @@ func weigh(words []*word, n float64) (total float64) {
 		if w.term != nil {
 			w.term.words++
 			w.term.total += w.weight
+			if w.named {
+				w.term.name += w.weight
+			}
 		}
 	}
 	return total
@@ -226,7 +234,7 @@ var asking = func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`what which who whom whose where when why how is are was were be been do does did
 		has have had can could will would should may the a an of for to in on at by from with and or that this it its as
-		please tell give find look up get show state answer text context document according above here there me i you we my
+		please tell give find look up get show state answer text context document according above here there me i you we my set
 		your our word words exactly only just quote go goes continue complete`) {
 		m[w] = true
 	}
@@ -443,6 +451,10 @@ func sweep(events []event, total float64) []boost {
 		if t := w.term; t != nil {
 			t.seen += sign
 			t.have += float64(sign) * w.weight
+			if w.named {
+				t.names += sign
+				t.haveName += float64(sign) * w.weight
+			}
 		}
 		missing += w.term.missing()
 	}
