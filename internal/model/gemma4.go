@@ -46,9 +46,8 @@ func loadGemma4(l *weights, m *Transformer) forwarder {
 	hidden := l.perLayer("feed_forward_length", m.Layers)
 	headDim := l.dim("attention.key_length")
 	headDimWindow := l.dimOr("attention.key_length_swa", headDim)
-	rotary, rotaryWindow := l.dimOr("rope.dimension_count", headDim), l.dimOr("rope.dimension_count_swa", headDimWindow)
-	if rotary > headDim || rotaryWindow > headDimWindow || len(l.errs) > 0 {
-		l.fail(fmt.Errorf("model: %s: %d and %d rotary dimensions of heads of %d and %d", l.f.Name, rotary, rotaryWindow, headDim, headDimWindow))
+	rotary, rotaryWindow := l.rotary("rope.dimension_count", headDim), l.rotary("rope.dimension_count_swa", headDimWindow)
+	if len(l.errs) > 0 {
 		return nil
 	}
 	base := l.floatOr("rope.freq_base", 1e6)

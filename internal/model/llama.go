@@ -8,15 +8,14 @@ import (
 
 // loadLlama reads Llama (arXiv 2302.13971), Mistral and, with experts, Mixtral
 // (arXiv 2401.04088).
-func loadLlama(l *weights, m *Transformer) forwarder {
+func loadLlama(l *weights, m *Transformer) forwarder { return loadPreNormLlama(l, m) }
+
+// loadPreNormLlama is loadLlama for architectures that build on it.
+func loadPreNormLlama(l *weights, m *Transformer) *preNorm {
 	d, eps := m.Width, l.float("attention.layer_norm_rms_epsilon")
 	heads, kvHeads, headDim := l.heads(d)
 	hidden := l.dim("feed_forward_length")
-	rotary := l.dimOr("rope.dimension_count", headDim)
-	if rotary > headDim {
-		l.fail(fmt.Errorf("model: %s: %d rotary dimensions of a head of %d", l.f.Name, rotary, headDim))
-		return nil
-	}
+	rotary := l.rotary("rope.dimension_count", headDim)
 	a := &preNorm{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000), l.divisors(rotary, m.Context))}
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)

@@ -6,10 +6,7 @@ import "math"
 // residuals and logits. Files that do not give the scales mean those of the
 // paper.
 func loadMiniCPM(l *weights, m *Transformer) forwarder {
-	a, ok := loadLlama(l, m).(*preNorm)
-	if !ok {
-		return nil
-	}
+	a := loadPreNormLlama(l, m)
 	m.embedGain = float32(l.floatOr("embedding_scale", 12))
 	m.outGain = float32(1 / l.floatOr("logit_scale", 256/float64(m.Width)))
 	a.residual = float32(l.floatOr("residual_scale", 1.4/math.Sqrt(float64(m.Layers))))

@@ -24,11 +24,7 @@ type phi2Block struct {
 func loadPhi2(l *weights, m *Transformer) forwarder {
 	d, eps := m.Width, l.float("attention.layer_norm_epsilon")
 	heads, kvHeads, headDim := l.heads(d)
-	hidden, rotary := l.dim("feed_forward_length"), l.dimOr("rope.dimension_count", headDim)
-	if rotary > headDim {
-		l.fail(fmt.Errorf("model: %s: %d rotary dimensions of a head of %d", l.f.Name, rotary, headDim))
-		return nil
-	}
+	hidden, rotary := l.dim("feed_forward_length"), l.rotary("rope.dimension_count", headDim)
 	a := &phi2{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000), l.divisors(rotary, m.Context))}
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)

@@ -214,6 +214,15 @@ func (l *weights) heads(d int) (heads, kvHeads, headDim int) {
 	return heads, kvHeads, headDim
 }
 
+// rotary reads how many leading dimensions of a head turn with its position.
+func (l *weights) rotary(name string, headDim int) int {
+	n := l.dimOr(name, headDim)
+	if n > headDim {
+		l.fail(fmt.Errorf("model: %s: %d rotary dimensions of a head of %d", l.f.Name, n, headDim))
+	}
+	return min(n, headDim)
+}
+
 // same is n times v.
 func same(n, v int) []int { return slices.Repeat([]int{v}, n) }
 

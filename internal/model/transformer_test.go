@@ -269,6 +269,14 @@ func TestTransformerRejects(t *testing.T) {
 			s["blk.0.attn_k.weight"] = []int{32, 32}
 		},
 		"rotary dimensions": func(m map[string]any, _ map[string][]int) { m["llama.rope.dimension_count"] = uint32(10) },
+		"rotary positions of 7": func(m map[string]any, s map[string][]int) {
+			m["llama.attention.key_length"], m["llama.attention.value_length"] = uint32(7), uint32(7)
+			for i := range 2 {
+				b := fmt.Sprintf("blk.%d.", i)
+				s[b+"attn_q.weight"], s[b+"attn_k.weight"], s[b+"attn_v.weight"] = []int{28, 32}, []int{14, 32}, []int{14, 32}
+				s[b+"attn_output.weight"] = []int{32, 28}
+			}
+		},
 		"rope.scaling.type": func(m map[string]any, _ map[string][]int) { m["llama.rope.scaling.type"] = "odd" },
 		"ffn_gate_inp": func(m map[string]any, _ map[string][]int) {
 			m["llama.expert_count"], m["llama.expert_used_count"] = uint32(4), uint32(2)

@@ -11,8 +11,8 @@ import (
 )
 
 // weights reads the hyper-parameters and tensors of an open-weights file. It
-// collects errors, so that a loader can be read from top to bottom: until err
-// says nil, what it returned is not to be used.
+// collects errors, so that a loader can be read from top to bottom: until load
+// returns nil, what it gave is not to be used.
 type weights struct {
 	f      *gguf.File
 	arch   string
@@ -94,7 +94,11 @@ func (l *weights) tensor(name string, shape ...int) *gguf.Tensor {
 
 // matrix returns name.weight [out, in], with name.bias [out] where there is one.
 func (l *weights) matrix(name string, out, in int) nn.Weight {
-	return l.biased(name, l.blocks(in, l.tensor(name+".weight", out, in)), out)
+	w := l.blocks(in, l.tensor(name+".weight", out, in))
+	if !l.has(name + ".bias") {
+		return w
+	}
+	return &nn.Biased{Weight: w, Bias: l.floats(l.tensor(name+".bias", out))}
 }
 
 // optional is matrix, or nil where the file has none.
@@ -103,13 +107,6 @@ func (l *weights) optional(name string, out, in int) nn.Weight {
 		return nil
 	}
 	return l.matrix(name, out, in)
-}
-
-func (l *weights) biased(name string, w *nn.Blocks, out int) nn.Weight {
-	if !l.has(name + ".bias") {
-		return w
-	}
-	return &nn.Biased{Weight: w, Bias: l.floats(l.tensor(name+".bias", out))}
 }
 
 // blocks makes a weight of the rows of tensors, one after the other.
@@ -143,13 +140,13 @@ func (l *weights) floats(t *gguf.Tensor) []float32 {
 	return x
 }
 
-// vector declares a tensor [n] to be held as floats; nil where there is none and
-// it need not be.
+// vector declares a tensor [n] to be held as floats.
 func (l *weights) vector(name string, n int) *nn.Param {
 	l.tensor(name, n)
 	return l.params.Add(name, nn.ClassVector, nil, n)
 }
 
+// vectorIf is vector, or nil where the file has none.
 func (l *weights) vectorIf(name string, n int) *nn.Param {
 	if !l.has(name) {
 		return nil
@@ -162,14 +159,6 @@ func (l *weights) norm(name string, n int, eps float64) *nn.RMSNorm {
 	return &nn.RMSNorm{D: n, Gain: l.vector(name+".weight", n), Eps: float32(eps)}
 }
 
-// normIf is norm, or nil where the file has none.
-func (l *weights) normIf(name string, n int, eps float64) *nn.RMSNorm {
-	if !l.has(name + ".weight") {
-		return nil
-	}
-	return l.norm(name, n, eps)
-}
-
 // layerNorm declares name.weight and name.bias [n].
 func (l *weights) layerNorm(name string, n int, eps float64) *nn.LayerNorm {
 	return &nn.LayerNorm{D: n, Gain: l.vector(name+".weight", n), Bias: l.vector(name+".bias", n), Eps: float32(eps)}
@@ -180,7 +169,7 @@ func (l *weights) layerNorm(name string, n int, eps float64) *nn.LayerNorm {
 // keys are turned alike, so that their products stay what they were.
 func (l *weights) interleaved(name string, heads, headDim, rotary, in int) nn.Weight {
 	t := l.tensor(name+".weight", heads*headDim, in)
-	if t == nil {
+	if t == nil || rotary%2 != 0 { // rope refuses odd ones
 		return nil
 	}
 	elements, size, _ := t.Type.Block()
