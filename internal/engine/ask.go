@@ -220,12 +220,19 @@ func (m *Model) prefill(ctx context.Context, ids []int32, spans []span, opts Opt
 func (m *Model) fill(fill func(kvcache.Run, []int32, int, int), ids []int32, s span) (f filled, err error) {
 	defer recoverTo(&err)
 	f = filled{s.from, kvcache.NewRun(s.to-s.from, m.id.DK, m.id.DV)}
-	pos := max(0, s.from-m.net.Lead())
-	fill(f.run, ids[pos:min(len(ids), s.to+m.net.Lookahead())], pos, s.from-pos)
-	for i := range f.run.N {
-		f.run.ID[i] = uint32(ids[s.from+i])
-	}
+	m.entries(fill, f.run, ids, 0, s.from)
 	return f, nil
+}
+
+// entries makes the entries of ids[from : from+dst.N], handing prefill those of
+// ids that they depend on. ids[0] stands at position pos of its segment.
+func (m *Model) entries(prefill func(kvcache.Run, []int32, int, int), dst kvcache.Run, ids []int32, pos, from int) {
+	begin := max(0, from-m.net.Lead())
+	end := min(from+dst.N+m.net.Lookahead(), len(ids))
+	prefill(dst, ids[begin:end], pos+begin, from-begin)
+	for i := range dst.N {
+		dst.ID[i] = uint32(ids[from+i])
+	}
 }
 
 // index sets the offsets and lines of a segment's blocks, and the last mark.

@@ -296,16 +296,7 @@ func (r *reading) work() {
 func (s *share) prefill(m *Model, prefill func(kvcache.Run, []int32, int, int)) {
 	defer recoverTo(s.err)
 	t := &s.j.tasks[s.i]
-	run := s.j.runs[s.i].Slice(s.from, s.to)
-	// Of the task's ids, those that the share's entries depend on.
-	begin := max(0, t.lead+s.from-m.net.Lead())
-	lead := t.lead + s.from - begin
-	end := min(t.lead+s.to+m.net.Lookahead(), len(t.ids))
-	ids := t.ids[begin:end]
-	prefill(run, ids, t.pos+begin, lead)
-	for i := range run.N {
-		run.ID[i] = uint32(ids[lead+i])
-	}
+	m.entries(prefill, s.j.runs[s.i].Slice(s.from, s.to), t.ids, t.pos, t.lead+s.from)
 }
 
 // collect appends results in order and returns the first error, after all

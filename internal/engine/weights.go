@@ -131,29 +131,15 @@ func (w *Weights) Likelihoods(ctx context.Context, ids []int32, top int) (out []
 		}
 		for i, id := range part {
 			row := rows[i*w.m.Vocab : (i+1)*w.m.Vocab]
-			out = append(out, Likelihood{ID: id, LogProb: next, Top: sample.Top(row, top)})
-			if at := from + i + 1; at < len(ids) {
-				next = logProb(row, ids[at])
+			logZ := sample.LogSumExp(row)
+			out = append(out, Likelihood{ID: id, LogProb: next, Top: sample.Top(row, logZ, top)})
+			// An id outside of the vocabulary is refused by the next Forward.
+			if at := from + i + 1; at < len(ids) && ids[at] >= 0 && int(ids[at]) < len(row) {
+				next = float64(row[ids[at]]) - logZ
 			}
 		}
 	}
 	return out, nil
-}
-
-// logProb is the log-softmax of a row at id; of an id outside it, NaN: Forward
-// will refuse it.
-func logProb(row []float32, id int32) float64 {
-	if id < 0 || int(id) >= len(row) {
-		return math.NaN()
-	}
-	top, sum := math.Inf(-1), 0.0
-	for _, v := range row {
-		top = max(top, float64(v))
-	}
-	for _, v := range row {
-		sum += math.Exp(float64(v) - top)
-	}
-	return float64(row[id]) - top - math.Log(sum)
 }
 
 // Perplexity is the exponential of the mean negative log-probability of all

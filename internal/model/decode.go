@@ -76,10 +76,11 @@ func (d *Decoder) Next(ctx context.Context) (Step, error) {
 	m, w := d.m, d.m.Params.Data
 	logits := d.scratch.Floats(m.Config.Vocab)
 	m.pointer.Head.Mul(&d.scratch, logits, x, 1, false)
-	d.restrict(logits)
+	follow, must := d.onward()
+	d.restrict(logits, must)
 	kernel.Softmax(logits, 1)
 	gate := m.pointer.GateOf(w, x)
-	st := d.choose(logits, gate, sink, hits)
+	st := d.choose(logits, gate, sink, hits, follow, must)
 	d.ids = append(d.ids, st.ID)
 	return st, nil
 }
@@ -203,13 +204,13 @@ func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
 	return h[len(h)-m.Config.Width:]
 }
 
-// restrict takes from the generator the tokens that cannot stand here.
-func (d *Decoder) restrict(logits []float32) {
+// restrict takes from the generator the tokens that cannot stand here; must says
+// that the answer cannot end.
+func (d *Decoder) restrict(logits []float32, must bool) {
 	first := len(d.ids) == d.asked
 	last := d.ids[len(d.ids)-1]
-	_, cut := d.onward()
 	for id := range int32(tokenizer.NumSpecial) {
-		ok := !cut && (id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep)
+		ok := !must && (id == tokenizer.End || id == tokenizer.Sep && last != tokenizer.Absent && last != tokenizer.Sep)
 		if first {
 			ok = id == tokenizer.Absent
 		}
@@ -359,8 +360,9 @@ func sortHits(hits []Hit) {
 	})
 }
 
-// choose takes the likeliest token of the mixture and moves the pointer.
-func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
+// choose takes the likeliest token of the mixture and moves the pointer; follow
+// and must are what onward says.
+func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit, follow int, must bool) Step {
 	share := 1 - gate*(1-sink)
 	copied := map[int32]float32{}
 	if d.begins() {
@@ -375,7 +377,6 @@ func (d *Decoder) choose(gen []float32, gate, sink float32, hits []Hit) Step {
 	if len(d.ids) == d.asked {
 		absent, rest = lean(absent, d.m.AbsentBias)
 	}
-	follow, must := d.onward()
 	best, p := int32(0), float32(-1)
 	for id, g := range gen {
 		if follow >= 0 && int32(id) != d.att.id(follow) && (must || int32(id) != tokenizer.End) {

@@ -52,6 +52,9 @@ type boost struct {
 	value    float32
 }
 
+// stretch is the entries [from, to).
+type stretch struct{ from, to int }
+
 // word is a word of the question: the ways it may be written as tokens.
 type word struct {
 	forms  [][]int32
@@ -106,13 +109,14 @@ type lexis struct {
 // rarity in the context, a name several times that; what is missing of a term
 // counts against a place that has the rest of it.
 func newLexis(view kvcache.View, tok tokenizer.Tokenizer, question []int32) (l lexis) {
-	words, quote := questionWords(tok, question)
+	text := string(tok.Decode(nil, question))
+	words, quote := questionWords(tok, text)
 	events := places(view, tok, words)
 	total := weigh(words, float64(view.Len()))
 	switch {
 	case quote == nil:
 		l.echoes = events
-	case !asksBesides(string(tok.Decode(nil, question))):
+	case !asksBesides(text):
 		l.next = continuations(view, tok, events, quote)
 	}
 	if l.named = total > 0; l.named {
@@ -153,12 +157,13 @@ func besides(view kvcache.View, tok tokenizer.Tokenizer, boosts []boost, events 
 			n++
 		}
 		for _, s := range sentences(view, tok, boosts[0].from, boosts[n-1].to) {
+			loss := float32(0)
 			at, _ := slices.BinarySearchFunc(events, s.from, func(e event, pos int) int { return cmp.Compare(e.pos, pos) })
 			if at == len(events) || events[at].pos >= s.to {
-				s.value = lexicalBeside
+				loss = lexicalBeside
 			}
 			for _, b := range boosts[:n] {
-				if c := (boost{max(b.from, s.from), min(b.to, s.to), b.value - s.value}); c.from < c.to && c.value > 0 {
+				if c := (boost{max(b.from, s.from), min(b.to, s.to), b.value - loss}); c.from < c.to && c.value > 0 {
 					out = append(out, c)
 				}
 			}
@@ -169,15 +174,14 @@ func besides(view kvcache.View, tok tokenizer.Tokenizer, boosts []boost, events 
 }
 
 // sentences cuts [from, to) after stops.
-func sentences(view kvcache.View, tok tokenizer.Tokenizer, from, to int) []boost {
+func sentences(view kvcache.View, tok tokenizer.Tokenizer, from, to int) []stretch {
 	to = min(to, view.Len())
-	var out []boost
+	var out []stretch
 	stopped := false
 	for pos := from; pos < to; pos++ {
-		r, i := view.At(pos)
-		p := tok.Piece(int32(r.ID[i]))
-		if stopped && len(p) > 0 && (p[0] == ' ' || p[0] == '\n') {
-			out = append(out, boost{from: from, to: pos})
+		p := pieceAt(view, tok, pos)
+		if stopped && opensWord(p) {
+			out = append(out, stretch{from, pos})
 			from = pos
 		}
 		// A quotation mark or a bracket that closes belongs to the stop.
@@ -185,8 +189,16 @@ func sentences(view kvcache.View, tok tokenizer.Tokenizer, from, to int) []boost
 			stopped = strings.IndexByte(".!?", t[len(t)-1]) >= 0
 		}
 	}
-	return append(out, boost{from: from, to: to})
+	return append(out, stretch{from, to})
 }
+
+func pieceAt(view kvcache.View, tok tokenizer.Tokenizer, pos int) []byte {
+	r, i := view.At(pos)
+	return tok.Piece(int32(r.ID[i]))
+}
+
+// opensWord says whether a piece begins with the space before a word.
+func opensWord(piece []byte) bool { return len(piece) > 0 && (piece[0] == ' ' || piece[0] == '\n') }
 
 // continuations returns the entries at which the text goes on after a quotation
 // that stands in it word for word: the first of each that begins a word.
@@ -206,8 +218,7 @@ func continuations(view kvcache.View, tok tokenizer.Tokenizer, events []event, q
 			continue
 		}
 		for pos := e.pos + e.n; pos < min(view.Len(), e.pos+e.n+1+lexicalGap); pos++ {
-			r, at := view.At(pos)
-			if p := tok.Piece(int32(r.ID[at])); len(p) > 0 && (p[0] == ' ' || p[0] == '\n') {
+			if opensWord(pieceAt(view, tok, pos)) {
 				out = append(out, boost{pos, pos + 1, lexicalNext})
 				break
 			}
@@ -292,11 +303,10 @@ func asksBesides(question string) bool {
 // questionWords splits a question, or the quotation in it, at white space,
 // without punctuation around words and without the possessive. quote is the
 // quotation's words as they follow one another, nil if there is none.
-func questionWords(tok tokenizer.Tokenizer, question []int32) (words, quote []*word) {
+func questionWords(tok tokenizer.Tokenizer, question string) (words, quote []*word) {
 	seen := map[string]*word{}
-	all := string(tok.Decode(nil, question))
-	text := quoted(all)
-	quotes := len(text) < len(all)
+	text := quoted(question)
+	quotes := len(text) < len(question)
 	begins := true // a sentence, where a capital says nothing
 	var now *term
 	for _, f := range strings.Fields(text) {

@@ -47,7 +47,7 @@ func TestLexicalBoosts(t *testing.T) {
 		got := make([]float64, len(ids))
 		last := 0
 		view := viewOf(r, ids)
-		words, _ := questionWords(tok, tok.Encode(nil, []byte(question)))
+		words, _ := questionWords(tok, question)
 		events := places(view, tok, words)
 		for _, b := range sweep(events, weigh(words, float64(len(ids)))) {
 			if b.from < last || b.to <= b.from || b.value <= 0 || b.value > 1.0001 {
@@ -152,7 +152,7 @@ func TestBesides(t *testing.T) {
 func TestContinuations(t *testing.T) {
 	tok := bytesTokenizer(t)
 	r := rand.New(rand.NewPCG(3, 3))
-	words, quote := questionWords(tok, tok.Encode(nil, []byte(`What follows "One, two three"?`)))
+	words, quote := questionWords(tok, `What follows "One, two three"?`)
 	for _, in := range []string{
 		"He said one, two three|\nfour", "one two three| and One two; three| x", "one two. one three two",
 		"xone two three x", "one two three!)| go", "one two three", "one two two three x",

@@ -104,11 +104,11 @@ func (l *Attention) softmax(w, row []float32, h, own int) {
 	clear(row[:from])
 	clear(row[own+1:])
 	seen := row[from : own+1]
-	kernel.Scale(seen, l.scale())
 	if l.Sinks == nil {
-		kernel.Softmax(seen, 1)
+		kernel.Softmax(seen, l.scale())
 		return
 	}
+	kernel.Scale(seen, l.scale())
 	sink := l.Sinks.Of(w)[h]
 	top := max(kernel.MaxF32(seen), sink)
 	sum := kernel.ExpSum(seen, top) + float32(math.Exp(float64(sink-top)))

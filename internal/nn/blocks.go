@@ -22,12 +22,6 @@ type blockRows struct {
 	data     []byte
 }
 
-// NewBlocks makes a weight of rows of In elements.
-func NewBlocks(typ tensor.DType, in int, data []byte) (*Blocks, error) {
-	w := &Blocks{In: in}
-	return w, w.Append(typ, data)
-}
-
 // Append adds rows.
 func (w *Blocks) Append(typ tensor.DType, data []byte) error {
 	if !quant.Supported(typ) {

@@ -94,14 +94,7 @@ func (s *Sampler) remember(id int32) {
 // Next chooses a token. Ids for which allowed, if not nil, says false are left
 // out; it fails if none is left. Logits are not changed.
 func (s *Sampler) Next(logits []float32, allowed func(id int32) bool) (Choice, error) {
-	top, logZ := logits[0], 0.0
-	for _, v := range logits {
-		top = max(top, v)
-	}
-	for _, v := range logits {
-		logZ += math.Exp(float64(v - top))
-	}
-	logZ = float64(top) + math.Log(logZ)
+	logZ := LogSumExp(logits)
 	s.work = s.work[:0]
 	for i, v := range logits {
 		if v == v && !math.IsInf(float64(v), -1) && (allowed == nil || allowed(int32(i))) {
@@ -115,7 +108,7 @@ func (s *Sampler) Next(logits []float32, allowed func(id int32) bool) (Choice, e
 	s.remember(id)
 	c := Choice{Candidate: Candidate{id, float64(logits[id]) - logZ}}
 	if s.opts.Logprobs > 0 {
-		c.Top = Top(logits, s.opts.Logprobs)
+		c.Top = Top(logits, logZ, s.opts.Logprobs)
 	}
 	return c, nil
 }
@@ -179,20 +172,24 @@ func (s *Sampler) pick() int32 {
 	return w[0].id // rounding
 }
 
-// Top returns the n likeliest tokens, likeliest first.
-func Top(logits []float32, n int) []Candidate {
-	z := math.Inf(-1)
+// LogSumExp is what a logit exceeds its token's log-probability by.
+func LogSumExp(logits []float32) float64 {
+	top, sum := math.Inf(-1), 0.0
 	for _, v := range logits {
-		z = max(z, float64(v))
+		top = max(top, float64(v))
 	}
-	sum := 0.0
 	for _, v := range logits {
-		sum += math.Exp(float64(v) - z)
+		sum += math.Exp(float64(v) - top)
 	}
-	z += math.Log(sum)
+	return top + math.Log(sum)
+}
+
+// Top returns the n likeliest tokens, likeliest first; logZ is the [LogSumExp] of
+// the logits.
+func Top(logits []float32, logZ float64, n int) []Candidate {
 	out := make([]Candidate, 0, n+1)
 	for i, v := range logits {
-		c := Candidate{int32(i), float64(v) - z}
+		c := Candidate{int32(i), float64(v) - logZ}
 		if len(out) == n && !(c.Logprob > out[n-1].Logprob) {
 			continue
 		}

@@ -124,7 +124,7 @@ func TestLogprobsAndMask(t *testing.T) {
 	if _, err := s.Next(logits, func(int32) bool { return false }); err == nil {
 		t.Error("nothing to choose from")
 	}
-	if top := Top(logits, 99); len(top) != len(logits) {
+	if top := Top(logits, LogSumExp(logits), 99); len(top) != len(logits) {
 		t.Errorf("%d of %d tokens", len(top), len(logits))
 	}
 }

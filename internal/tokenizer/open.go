@@ -183,12 +183,6 @@ func (o *Open) Decode(dst []byte, ids []int32) []byte {
 	return dst
 }
 
-// Lookup returns the id of a token by its name, as in the file.
-func (o *Open) Lookup(name string) (id int32, ok bool) {
-	id, ok = o.ids[name]
-	return id, ok
-}
-
 // Encode implements Tokenizer.
 func (o *Open) Encode(dst []int32, text []byte) []int32 { return o.encode(dst, text, false) }
 

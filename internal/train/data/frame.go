@@ -13,6 +13,12 @@ type span struct{ start, end int }
 // slots holds what the placeholders {A} … {Z} of a frame stand for.
 type slots [26]string
 
+// with is the slots with an attribute, an entity and a value.
+func (s slots) with(attribute, entity, value string) slots {
+	s['A'-'A'], s['E'-'A'], s['V'-'A'] = attribute, entity, value
+	return s
+}
+
 // filled is an expanded frame: its text and where each placeholder's first
 // occurrence lies; end is 0 for those that did not occur.
 type filled struct {

@@ -110,7 +110,6 @@ func (w *world) newFact(th *theme) (f fact, ok bool) {
 		f.noun = pick(r, f.attribute.names)
 	}
 	f.value = w.newValue(f.attribute)
-	f.carrier = nil
 	if !f.attribute.relation && chance(r, th.carried) {
 		f.carrier = pick(r, th.carriers)
 	}
@@ -171,8 +170,7 @@ func (w *world) addFact(f fact, frame string) bool {
 	if f.carrier != nil {
 		frame, f.slots = f.carrier.carry(w.r)
 	}
-	s := f.slots
-	s['A'-'A'], s['E'-'A'], s['V'-'A'] = f.noun, f.entity, f.value
+	s := f.slots.with(f.noun, f.entity, f.value)
 	text := expand(w.r, frame, &s)
 	v, e := text.span('V'), text.span('E')
 	n := w.add(text.text, []span{v, e}, true)
@@ -224,8 +222,7 @@ func (w *world) keyValues(n int) {
 func (w *world) askFact(f fact) {
 	r, t, b := w.r, &w.g.tables, &w.facts
 	alone := b.entities[strings.ToLower(f.entity)] == 1
-	s := f.slots
-	s['A'-'A'], s['E'-'A'], s['V'-'A'] = f.noun, f.entity, f.value
+	s := f.slots.with(f.noun, f.entity, f.value)
 	list := t.full
 	from := f.at
 	switch x := r.Float64(); {
@@ -290,7 +287,7 @@ func (w *world) askAbsent(th *theme) {
 			if f.attribute.relation && chance(r, 0.9) {
 				list = f.attribute.ask
 			}
-			s['A'-'A'], s['E'-'A'], s['V'-'A'] = pick(r, f.attribute.names), f.entity, "it"
+			s = s.with(pick(r, f.attribute.names), f.entity, "it")
 			w.ask(TaskAbsent, w.phrase(expandString(r, pick(r, list), &s), &s))
 			return
 		}
