@@ -312,7 +312,7 @@ func questionWords(tok tokenizer.Tokenizer, question string) (words, quote []*wo
 	for _, f := range strings.Fields(text) {
 		ends := strings.ContainsAny(f[len(f)-1:], ".?!:")
 		last := ends || strings.ContainsAny(f[len(f)-1:], ",;)")
-		f = strings.TrimFunc(f, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		f = strings.TrimFunc(f, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 		for _, suffix := range []string{"'s", "’s"} {
 			f = strings.TrimSuffix(f, suffix)
 		}

@@ -103,6 +103,13 @@ func TestEcho(t *testing.T) {
 	if got, want := mark("What is the code of Karn-7?"), "****** had a ****; the decode of Karn-77 is 12. ****"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	text = "_LEN = 5; LEN_ = 7"
+	ids = tok.Encode(nil, []byte(text))
+	if got, want := mark("What does _LEN equal?"), "**** = 5; LEN_ = 7"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	text = "Karn-7 had a code; the decode of Karn-77 is 12. code"
+	ids = tok.Encode(nil, []byte(text))
 	if got := mark(`How does "a code; the decode" go on?`); got != text {
 		t.Errorf("a quotation marks %q", got)
 	}
