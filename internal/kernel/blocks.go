@@ -12,9 +12,10 @@ import (
 // columns (rows of the file's tensor), k deep. The numbers of a file are kept to
 // the bit, but laid out for the processor: 32 columns lie side by side, four
 // codes of each in a word, so that a word of all columns is 128 bytes, and each
-// (super-)block of 32 columns is one run of memory, scales first. After Append it
-// is only read.
+// (super-)block of 32 columns is one run of memory, scales first. After the last
+// Set it is only read.
 type Blocks struct {
+	typ         tensor.DType
 	n, k        int
 	kind        blockKind
 	group, zero int  // elements to a scale; the code of zero
@@ -22,7 +23,6 @@ type Blocks struct {
 	levels      *[16]uint8
 	stride      int    // bytes of a panel
 	data        []byte // [ceil(n/32)] panels
-	filled      int    // columns that were appended
 }
 
 // blockKind is a layout of a panel, made of units.
@@ -70,11 +70,11 @@ func (b *Blocks) unit() (elements, bytes int) {
 // ErrLayout is wrapped by NewBlocks for weights that have no such layout.
 var ErrLayout = fmt.Errorf("kernel: weights cannot be laid out in blocks")
 
-// NewBlocks prepares a matrix of n columns, k deep, of a file's type; memory is
-// what alloc gives for a number of bytes (on a 64-byte boundary). It fails on
-// types that are not quantised and on rows that are not whole units.
-func NewBlocks(t tensor.DType, n, k int, alloc func(int) []byte) (*Blocks, error) {
-	b := &Blocks{n: n, k: k}
+// NewBlocks describes a matrix of n columns, k deep, of a file's type, that has
+// no memory yet: see Place. It fails on types that are not quantised and on rows
+// that are not whole units.
+func NewBlocks(t tensor.DType, n, k int) (*Blocks, error) {
+	b := &Blocks{typ: t, n: n, k: k}
 	switch t {
 	case tensor.Q8_0:
 		b.kind, b.group, b.zero = kindQ8, 32, 128
@@ -100,28 +100,32 @@ func NewBlocks(t tensor.DType, n, k int, alloc func(int) []byte) (*Blocks, error
 		return nil, fmt.Errorf("%w: rows of %d elements of %v", ErrLayout, k, t)
 	}
 	b.stride = k / elements * size
-	b.data = alloc((n + panel - 1) / panel * b.stride)
 	return b, nil
 }
 
-// Size returns the bytes that a matrix takes that NewBlocks would make.
-func (b *Blocks) Size() int { return len(b.data) }
+// Size returns how many bytes of memory Place takes.
+func (b *Blocks) Size() int { return (b.n + panel - 1) / panel * b.stride }
+
+// Place gives the matrix its memory, Size zero bytes on a 64-byte boundary.
+func (b *Blocks) Place(memory []byte) { b.data = memory[:b.Size()] }
+
+// Alike says whether rows prepared for b are also prepared for c.
+func (b *Blocks) Alike(c *Blocks) bool { return b.group == c.group && b.zero == c.zero && b.k == c.k }
 
 // Cols returns the number of columns.
 func (b *Blocks) Cols() int { return b.n }
 
-// Set lays out rows of a file's tensor of type t, the type given to NewBlocks, as
-// columns from col on. Different columns may be set at once if they are in
-// different panels of 32.
-func (b *Blocks) Set(t tensor.DType, col int, src []byte) error {
-	per, size, _ := t.Block()
+// Set lays out rows of the file's tensor as columns from col on. Different
+// columns may be set at once if they are in different panels of 32.
+func (b *Blocks) Set(col int, src []byte) error {
+	per, size, _ := b.typ.Block()
 	row := b.k / per * size
 	if len(src)%row != 0 || col+len(src)/row > b.n {
 		panic("kernel: Blocks: rows do not fit")
 	}
 	for ; len(src) > 0; col++ {
 		p := b.data[col/panel*b.stride : (col/panel+1)*b.stride]
-		if err := b.setColumn(p, t, col%panel, src[:row]); err != nil {
+		if err := b.setColumn(p, col%panel, src[:row]); err != nil {
 			return err
 		}
 		src = src[row:]
@@ -130,7 +134,7 @@ func (b *Blocks) Set(t tensor.DType, col int, src []byte) error {
 }
 
 // setColumn lays out one row of the file as column c of a panel.
-func (b *Blocks) setColumn(p []byte, t tensor.DType, c int, row []byte) error {
+func (b *Blocks) setColumn(p []byte, c int, row []byte) error {
 	_, unit := b.unit()
 	switch b.kind {
 	case kindQ8:
@@ -143,7 +147,7 @@ func (b *Blocks) setColumn(p []byte, t tensor.DType, c int, row []byte) error {
 			}
 		}
 	case kindQ4:
-		return b.setQ4(p, t, c, row)
+		return b.setQ4(p, c, row)
 	case kindQ4K:
 		for ; len(row) > 0; row, p = row[144:], p[unit:] {
 			copy(p[2*c:2*c+2], row)
@@ -162,7 +166,7 @@ func (b *Blocks) setColumn(p []byte, t tensor.DType, c int, row []byte) error {
 			words(p[576+4*c:], row[:192])
 		}
 	default:
-		return b.setU8(p, t, c, row)
+		return b.setU8(p, c, row)
 	}
 	return nil
 }
@@ -174,11 +178,11 @@ func words(dst, src []byte) {
 	}
 }
 
-func (b *Blocks) setQ4(p []byte, t tensor.DType, c int, row []byte) error {
-	_, size, _ := t.Block()
+func (b *Blocks) setQ4(p []byte, c int, row []byte) error {
+	_, size, _ := b.typ.Block()
 	for ; len(row) > 0; row, p = row[size:], p[64+4*128:] {
 		d := p[2*c : 2*c+2]
-		if t == tensor.MXFP4 {
+		if b.typ == tensor.MXFP4 {
 			// Half of 2^(e−127) in half precision, which has exponents −24 to 15.
 			e := int(row[0]) - 128
 			if e < -24 || e > 15 {
@@ -205,12 +209,12 @@ func exp2(e int) float32 {
 	return x
 }
 
-func (b *Blocks) setU8(p []byte, t tensor.DType, c int, row []byte) error {
-	per, size, _ := t.Block()
+func (b *Blocks) setU8(p []byte, c int, row []byte) error {
+	per, size, _ := b.typ.Block()
 	_, unit := b.unit()
 	var parts quant.Parts
 	for ; len(row) > 0; row = row[size:] {
-		if err := quant.Split(&parts, t, row[:size]); err != nil {
+		if err := quant.Split(&parts, b.typ, row[:size]); err != nil {
 			return err
 		}
 		for g := range per / b.group {
@@ -234,8 +238,9 @@ type BlockBuffer struct {
 }
 
 // fewRows is up to how many rows are multiplied straight from the weights' own
-// layout, which is then read once a row.
-const fewRows = 3
+// layout, which is then read once a row; Q8, whose codes need no unpacking, gains
+// by it for one only.
+const fewRows = 6
 
 // GemmBlocks computes columns j0 to j1 of dst = A·B, or dst += A·B if acc, for
 // rows i0 to i1 of A, which must be prepared for b. Row i of A goes to row i−i0
@@ -258,7 +263,7 @@ func GemmBlocks(buf *BlockBuffer, dst []float32, ldd int, a *Rows8, i0, i1 int, 
 	for j := j0; j < j1; j += panel {
 		p := b.data[j/panel*b.stride : (j/panel+1)*b.stride]
 		w, out := min(panel, j1-j), dst[j-j0:]
-		if m <= fewRows && b.direct() {
+		if b.direct() && (m == 1 || m <= fewRows && b.kind != kindQ8) {
 			for i := range m {
 				b.dotPanel(out[i*ldd:], w, a, i0+i, p, acc)
 			}

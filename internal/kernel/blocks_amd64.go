@@ -40,7 +40,7 @@ func unpackQ4KAVX512(q *uint32, s *float32, p *byte, units int, levels *uint8)
 func unpackQ6KAVX512(q *uint32, s *float32, p *byte, units int, levels *uint8)
 
 //go:noescape
-func quantizeGroupsAVX512(q *int8, scale *float32, sum *int32, x *float32, groups int)
+func quantizeGroupsAVX512(q *int8, scale *float32, sum *int32, x *float32, groups, qStride, scaleStride, sumStride int)
 
 // direct says whether rows can be multiplied without unpacking.
 func (b *Blocks) direct() bool { return has.vnni && b.kind != kindU8 }
@@ -104,10 +104,10 @@ func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8,
 		groups, b.group/16, mins, m, uint64(1)<<w-1, b2u(acc))
 }
 
-func quantizeGroups(q []int8, scale []float32, sum []int32, x []float32) {
+func quantizeGroups(q []int8, scale []float32, sum []int32, x []float32, stride int) {
 	if !has.avx512 {
-		quantizeGroupsGeneric(q, scale, sum, x)
+		quantizeGroupsGeneric(q, scale, sum, x, stride)
 		return
 	}
-	quantizeGroupsAVX512(&q[0], &scale[0], &sum[0], &x[0], len(x)/32)
+	quantizeGroupsAVX512(&q[0], &scale[0], &sum[0], &x[0], len(x)/32, stride, stride/32*4, stride/16*4)
 }

@@ -259,13 +259,16 @@ DATA ·rows8Const+0(SB)/4, $0x7fffffff
 DATA ·rows8Const+4(SB)/4, $127.0
 GLOBL ·rows8Const(SB), RODATA, $8
 
-// func quantizeGroupsAVX512(q *int8, scale *float32, sum *int32, x *float32, groups int)
-TEXT ·quantizeGroupsAVX512(SB), NOSPLIT, $0-40
+// func quantizeGroupsAVX512(q *int8, scale *float32, sum *int32, x *float32, groups, qStride, scaleStride, sumStride int)
+TEXT ·quantizeGroupsAVX512(SB), NOSPLIT, $0-64
 	MOVQ q+0(FP), DI
 	MOVQ scale+8(FP), SI
 	MOVQ sum+16(FP), R8
 	MOVQ x+24(FP), BX
 	MOVQ groups+32(FP), CX
+	MOVQ qStride+40(FP), R9
+	MOVQ scaleStride+48(FP), R10
+	MOVQ sumStride+56(FP), R11
 	VPBROADCASTD ·rows8Const+0(SB), Z30
 	VMOVSS ·rows8Const+4(SB), X29
 loop:
@@ -303,9 +306,9 @@ loop:
 	VMOVD X1, 4(R8)
 next:
 	ADDQ $128, BX
-	ADDQ $32, DI
-	ADDQ $4, SI
-	ADDQ $8, R8
+	ADDQ R9, DI
+	ADDQ R10, SI
+	ADDQ R11, R8
 	DECQ CX
 	JNZ loop
 	VZEROUPPER

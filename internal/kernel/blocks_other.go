@@ -13,6 +13,6 @@ func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8,
 	b.mulUnpackedGeneric(buf, dst, ldd, w, a, i0, m, acc)
 }
 
-func quantizeGroups(q []int8, scale []float32, sum []int32, x []float32) {
-	quantizeGroupsGeneric(q, scale, sum, x)
+func quantizeGroups(q []int8, scale []float32, sum []int32, x []float32, stride int) {
+	quantizeGroupsGeneric(q, scale, sum, x, stride)
 }

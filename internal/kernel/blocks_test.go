@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -49,11 +50,12 @@ func randomRows(r *rand.Rand, t tensor.DType, n, k int) []byte {
 }
 
 func newBlocks(t testing.TB, typ tensor.DType, n, k int, data []byte) *Blocks {
-	b, err := NewBlocks(typ, n, k, func(n int) []byte { return make([]byte, n) })
+	b, err := NewBlocks(typ, n, k)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Set(typ, 0, data); err != nil {
+	b.Place(Memory(b.Size()))
+	if err := b.Set(0, data); err != nil {
 		t.Fatal(err)
 	}
 	return b
@@ -172,7 +174,7 @@ func TestRows8(t *testing.T) {
 		var a Rows8
 		a.Quantize(x, 256, 3, 256)
 		q, scale, sum := make([]int8, len(x)), make([]float32, len(x)/32), make([]int32, len(x)/16)
-		quantizeGroupsGeneric(q, scale, sum, x)
+		quantizeGroupsGeneric(q, scale, sum, x, 32)
 		for i, v := range q {
 			if a.q[i] != v {
 				t.Fatalf("element %d is %d, want %d", i, a.q[i], v)
@@ -188,25 +190,38 @@ func TestRows8(t *testing.T) {
 				t.Fatalf("sum %d is %d, want %d", i, a.sum[i], v)
 			}
 		}
+		// In tiles of 32 columns, the same.
+		var tiles Rows8
+		tiles.Resize(3, 256)
+		for k0 := 0; k0 < 256; k0 += 32 {
+			var tile []float32
+			for i := range 3 {
+				tile = append(tile, x[i*256+k0:][:32]...)
+			}
+			tiles.SetTile(0, 3, k0, tile)
+		}
+		if !slices.Equal(tiles.q, a.q) || !slices.Equal(tiles.sum, a.sum) {
+			t.Error("rows set in tiles differ")
+		}
 	})
 }
 
 func TestBlocksRefused(t *testing.T) {
-	alloc := func(n int) []byte { return make([]byte, n) }
 	for _, c := range []struct {
 		typ  tensor.DType
 		k    int
 		name string
 	}{{tensor.F32, 256, "floats"}, {tensor.Q4_K, 128, "half a block"}, {tensor.Q4_0, 48, "half a group"}} {
-		if _, err := NewBlocks(c.typ, 32, c.k, alloc); err == nil {
+		if _, err := NewBlocks(c.typ, 32, c.k); err == nil {
 			t.Errorf("%s: no error", c.name)
 		}
 	}
-	b, err := NewBlocks(tensor.MXFP4, 1, 32, alloc)
+	b, err := NewBlocks(tensor.MXFP4, 1, 32)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Set(tensor.MXFP4, 0, make([]byte, 17)); err == nil {
+	b.Place(Memory(b.Size()))
+	if err := b.Set(0, make([]byte, 17)); err == nil {
 		t.Error("a scale of 2^-128 was laid out in half precision")
 	}
 }

@@ -69,3 +69,66 @@ loop: \
 	LOADB; STEP; ADDQ DX, AX; \
 	DECQ CX; \
 	JNZ loop
+
+// BEGIN takes the tile if r rows are left, with its accumulators zero or, for
+// acc, dst.
+#define BEGIN(r, EACH, start, load, ready, next) \
+start: \
+	CMPQ R13, $r; \
+	JLT next; \
+	MOVQ k+40(FP), CX; \
+	CMPQ acc+64(FP), $0; \
+	JNE load; \
+	EACH(ZERO); \
+	JMP ready; \
+load: \
+	MOVQ DI, R14; \
+	EACH(LOAD); \
+ready:
+
+#define ARGS \
+	MOVQ dst+0(FP), DI; \
+	MOVQ ldd+8(FP), SI; \
+	MOVQ a+16(FP), R8; \
+	MOVQ lda+24(FP), DX; \
+	MOVQ b+32(FP), R12; \
+	MOVQ m+48(FP), R13; \
+	MOVQ mask+56(FP), AX; \
+	KMOVW AX, K1; \
+	SHRQ $16, AX; \
+	KMOVW AX, K2
+
+#define ENDROWS(r, EACH, start) \
+	EACH(STORE); \
+	IMUL3Q $r, DX, R14; \
+	ADDQ R14, R8; \
+	SUBQ $r, R13; \
+	JMP start
+
+#define ENDCOLS(r, EACH, start) \
+	EACH(STORE); \
+	ADDQ $(4*r), R8; \
+	SUBQ $r, R13; \
+	JMP start
+
+// ALLROWS is the body of a product with rows of A.
+#define ALLROWS \
+	ARGS; \
+	BEGIN(12, EACH12, s12, l12, r12, s8); \
+	DOTROWS(ROWS12, d12); \
+	ENDROWS(12, EACH12, s12); \
+	BEGIN(8, EACH8, s8, l8, r8, s4); \
+	DOTROWS(ROWS8, d8); \
+	ENDROWS(8, EACH8, s8); \
+	BEGIN(4, EACH4, s4, l4, r4, s2); \
+	DOTROWS(ROWS4, d4); \
+	ENDROWS(4, EACH4, s4); \
+	BEGIN(2, EACH2, s2, l2, r2, s1); \
+	DOTROWS(ROWS2, d2); \
+	ENDROWS(2, EACH2, s2); \
+	BEGIN(1, EACH1, s1, l1, r1, done); \
+	DOTROWS(ROWS1, d1); \
+	ENDROWS(1, EACH1, s1); \
+done: \
+	VZEROUPPER; \
+	RET

@@ -6,68 +6,9 @@
 	VFMADD231PS Z0, Z31, c0; \
 	VFMADD231PS Z1, Z31, c1
 
-// BEGIN takes the tile if r rows are left, with its accumulators zero or, for
-// acc, dst.
-#define BEGIN(r, EACH, start, load, ready, next) \
-start: \
-	CMPQ R13, $r; \
-	JLT next; \
-	MOVQ k+40(FP), CX; \
-	CMPQ acc+64(FP), $0; \
-	JNE load; \
-	EACH(ZERO); \
-	JMP ready; \
-load: \
-	MOVQ DI, R14; \
-	EACH(LOAD); \
-ready:
-
-#define ARGS \
-	MOVQ dst+0(FP), DI; \
-	MOVQ ldd+8(FP), SI; \
-	MOVQ a+16(FP), R8; \
-	MOVQ lda+24(FP), DX; \
-	MOVQ b+32(FP), R12; \
-	MOVQ m+48(FP), R13; \
-	MOVQ mask+56(FP), AX; \
-	KMOVW AX, K1; \
-	SHRQ $16, AX; \
-	KMOVW AX, K2
-
-#define ENDROWS(r, EACH, start) \
-	EACH(STORE); \
-	IMUL3Q $r, DX, R14; \
-	ADDQ R14, R8; \
-	SUBQ $r, R13; \
-	JMP start
-
-#define ENDCOLS(r, EACH, start) \
-	EACH(STORE); \
-	ADDQ $(4*r), R8; \
-	SUBQ $r, R13; \
-	JMP start
-
 // func mulRowsF32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, k, m int, mask, acc uint64)
 TEXT ·mulRowsF32AVX512(SB), NOSPLIT, $0-72
-	ARGS
-	BEGIN(12, EACH12, s12, l12, r12, s8)
-	DOTROWS(ROWS12, d12)
-	ENDROWS(12, EACH12, s12)
-	BEGIN(8, EACH8, s8, l8, r8, s4)
-	DOTROWS(ROWS8, d8)
-	ENDROWS(8, EACH8, s8)
-	BEGIN(4, EACH4, s4, l4, r4, s2)
-	DOTROWS(ROWS4, d4)
-	ENDROWS(4, EACH4, s4)
-	BEGIN(2, EACH2, s2, l2, r2, s1)
-	DOTROWS(ROWS2, d2)
-	ENDROWS(2, EACH2, s2)
-	BEGIN(1, EACH1, s1, l1, r1, done)
-	DOTROWS(ROWS1, d1)
-	ENDROWS(1, EACH1, s1)
-done:
-	VZEROUPPER
-	RET
+	ALLROWS
 
 // func mulColsF32AVX512(dst *float32, ldd int, a *float32, lda int, b *float32, k, m int, mask, acc uint64)
 TEXT ·mulColsF32AVX512(SB), NOSPLIT, $0-72
@@ -107,25 +48,7 @@ done:
 
 // func mulRowsBF16AVX512(dst *float32, ldd int, a *uint16, lda int, b *uint32, k, m int, mask, acc uint64)
 TEXT ·mulRowsBF16AVX512(SB), NOSPLIT, $0-72
-	ARGS
-	BEGIN(12, EACH12, s12, l12, r12, s8)
-	DOTROWS(ROWS12, d12)
-	ENDROWS(12, EACH12, s12)
-	BEGIN(8, EACH8, s8, l8, r8, s4)
-	DOTROWS(ROWS8, d8)
-	ENDROWS(8, EACH8, s8)
-	BEGIN(4, EACH4, s4, l4, r4, s2)
-	DOTROWS(ROWS4, d4)
-	ENDROWS(4, EACH4, s4)
-	BEGIN(2, EACH2, s2, l2, r2, s1)
-	DOTROWS(ROWS2, d2)
-	ENDROWS(2, EACH2, s2)
-	BEGIN(1, EACH1, s1, l1, r1, done)
-	DOTROWS(ROWS1, d1)
-	ENDROWS(1, EACH1, s1)
-done:
-	VZEROUPPER
-	RET
+	ALLROWS
 
 // func peakF32AVX512(n int)
 TEXT ·peakF32AVX512(SB), NOSPLIT, $0-8

@@ -62,8 +62,21 @@ func (r *Rows8) SetPart(i, k0 int, x []float32) {
 		panic("kernel: Rows8: not whole groups of 32")
 	}
 	at := i*r.k + k0
-	quantizeGroups(r.q[at:at+len(x)], r.scale[at/32:], r.sum[at/16:], x)
+	quantizeGroups(r.q[at:], r.scale[at/32:], r.sum[at/16:], x, 32)
 }
+
+// SetTile quantises m groups of 32 elements, x [m, 32], to column k0, a multiple
+// of 32, of rows i to i+m.
+func (r *Rows8) SetTile(i, m, k0 int, x []float32) {
+	if k0%32 != 0 || k0+32 > r.k || len(x) != 32*m {
+		panic("kernel: Rows8: not a tile of 32 columns")
+	}
+	at := i*r.k + k0
+	quantizeGroups(r.q[at:], r.scale[at/32:], r.sum[at/16:], x, r.k)
+}
+
+// Len returns the number of rows.
+func (r *Rows8) Len() int { return r.m }
 
 // Prepare readies the rows for products with weights of b's kind.
 func (r *Rows8) Prepare(b *Blocks) {
@@ -71,7 +84,7 @@ func (r *Rows8) Prepare(b *Blocks) {
 		return
 	}
 	for i := range r.m {
-		r.prepareRow(i)
+		r.PrepareRow(i)
 	}
 }
 
@@ -86,9 +99,7 @@ func (r *Rows8) Begin(b *Blocks) bool {
 }
 
 // PrepareRow prepares row i. Different rows may be prepared at once.
-func (r *Rows8) PrepareRow(i int) { r.prepareRow(i) }
-
-func (r *Rows8) prepareRow(i int) {
+func (r *Rows8) PrepareRow(i int) {
 	n := r.k / r.group
 	meta, scale := r.meta[i*n:(i+1)*n], r.scale[i*r.k/32:]
 	sum := r.sum[i*r.k/16:]
@@ -115,27 +126,31 @@ func growPlain[T any](s []T, n int) []T {
 	return make([]T, n)
 }
 
-// quantizeGroupsGeneric is the specification of Rows8.SetPart.
-func quantizeGroupsGeneric(q []int8, scale []float32, sum []int32, x []float32) {
-	for g := 0; g*32 < len(x); g++ {
-		in, out := x[g*32:g*32+32], q[g*32:g*32+32]
+// quantizeGroupsGeneric is the specification of Rows8.SetPart and SetTile: groups
+// of 32 elements go to where they are stride elements apart.
+func quantizeGroupsGeneric(q []int8, scale []float32, sum []int32, x []float32, stride int) {
+	for ; len(x) > 0; x = x[32:] {
+		in, out := x[:32], q[:32]
 		top := math.Float32frombits(maxAbsRowGeneric(in))
 		inv := float32(0)
 		switch {
 		case top < tiniest:
-			scale[g] = 0
+			scale[0] = 0
 		case top <= math.MaxFloat32:
-			scale[g], inv = top/127, 127/top
+			scale[0], inv = top/127, 127/top
 		default:
-			scale[g] = float32(math.NaN())
+			scale[0] = float32(math.NaN())
 		}
-		sum[2*g], sum[2*g+1] = 0, 0
+		sum[0], sum[1] = 0, 0
 		for i, v := range in {
 			out[i] = 0
 			if inv != 0 {
 				out[i] = int8(math.RoundToEven(float64(v * inv)))
 			}
-			sum[2*g+i/16] += int32(out[i])
+			sum[i/16] += int32(out[i])
+		}
+		if len(x) > 32 {
+			q, scale, sum = q[stride:], scale[stride/32:], sum[stride/16:]
 		}
 	}
 }

@@ -28,6 +28,7 @@ type Transformer struct {
 	embedGain float32       // of embeddings; 0 is 1
 	outGain   float32       // of logits; 0 is 1
 	softcap   float32       // of logits: c·tanh(x/c); 0 is none
+	laid      []*nn.Blocks  // weights that products are made of
 	kvWidth   []int         // of each layer's key and value rows; 0 where it has none of its own
 }
 
@@ -79,14 +80,30 @@ func LoadTransformer(f *gguf.File) (*Transformer, error) {
 	m.Vocab = table.Shape[0]
 	m.embed = l.blocks(m.Width, l.tensor("token_embd.weight", m.Vocab, m.Width))
 	if m.out = l.optional("output", m.Vocab, m.Width); m.out == nil {
-		m.out = m.embed
+		m.out = l.product(m.embed)
 	}
 	m.forward = load(l, m)
 	if err := l.load(); err != nil {
 		return nil, err
 	}
-	m.params = l.params
+	m.params, m.laid = l.params, l.laid
 	return m, nil
+}
+
+// LaidSize returns how many bytes Lay takes.
+func (m *Transformer) LaidSize() int {
+	n := 0
+	for _, w := range m.laid {
+		n += w.LaidSize()
+	}
+	return n
+}
+
+// Lay lays the weights out for fast products; without it, products are those that
+// define the rest, with weights decoded anew each time. Quantised weights are then
+// multiplied by activations rounded to int8.
+func (m *Transformer) Lay(team *nn.Team, progress func(done, total int)) {
+	nn.Lay(team, progress, m.laid...)
 }
 
 const maxLayers = 1024

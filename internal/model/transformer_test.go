@@ -101,6 +101,13 @@ func TestGoldenLogits(t *testing.T) {
 			if d := maxDiff(logits(t, m, ids, 1, 7, 1, 20, 3), got); !(d <= 1e-4) {
 				t.Errorf("in chunks the logits differ by up to %g", d)
 			}
+			m.Lay(nil, nil)
+			got = logits(t, m, ids)
+			if d := maxDiff(got, want); !(d <= 2e-3) {
+				t.Errorf("laid out, logits differ by up to %g, want 2e-3", d)
+			} else {
+				t.Logf("laid out, logits differ by up to %.2g", d)
+			}
 		})
 	}
 }
@@ -112,21 +119,36 @@ func TestGoldenQuantised(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Skipf("no golden models in %s beside this checkout", goldenModels)
 	}
+	mean := 0.0 // share of the same likeliest token, laid out
 	for _, path := range files {
 		name := strings.TrimSuffix(filepath.Base(path), ".gguf")
 		t.Run(name, func(t *testing.T) {
 			m, ids, want := golden(t, name)
-			kl, same := divergence(logits(t, m, ids), want, m.Vocab)
 			most, least := 2e-3, 0.95
 			if strings.Contains(name, "Q2_K") || strings.Contains(name, "Q3_K") {
 				most, least = 1e-2, 0.9
 			}
-			if !(kl <= most && same >= least) {
-				t.Errorf("mean divergence %.2g, same likeliest token %.1f %%; want %g and %g %%", kl, 100*same, most, 100*least)
-			} else {
-				t.Logf("mean divergence %.2g, same likeliest token %.1f %%", kl, 100*same)
+			for _, how := range []string{"as stored", "laid out"} {
+				if how == "laid out" {
+					m.Lay(nil, nil)
+				}
+				kl, same := divergence(logits(t, m, ids), want, m.Vocab)
+				if how == "laid out" {
+					// Rounded activations flip near ties, of which these models of
+					// random weights have many: a few of 40 in one file, few of all.
+					mean += same / float64(len(files))
+					least = 0.9
+				}
+				if !(kl <= most && same >= least) {
+					t.Errorf("%s: mean divergence %.2g, same likeliest token %.1f %%; want %g and %g %%", how, kl, 100*same, most, 100*least)
+				} else {
+					t.Logf("%s: mean divergence %.2g, same likeliest token %.1f %%", how, kl, 100*same)
+				}
 			}
 		})
+	}
+	if !(mean >= 0.95) {
+		t.Errorf("laid out, the likeliest token is the same in %.1f %% of all, want 95 %%", 100*mean)
 	}
 }
 

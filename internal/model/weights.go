@@ -17,6 +17,7 @@ type weights struct {
 	f      *gguf.File
 	arch   string
 	params nn.Params
+	laid   []*nn.Blocks // weights that products are made of
 	errs   []error
 }
 
@@ -92,9 +93,15 @@ func (l *weights) tensor(name string, shape ...int) *gguf.Tensor {
 	return t
 }
 
+// product makes a weight that products are made of: see Lay.
+func (l *weights) product(w *nn.Blocks) *nn.Blocks {
+	l.laid = append(l.laid, w)
+	return w
+}
+
 // matrix returns name.weight [out, in], with name.bias [out] where there is one.
 func (l *weights) matrix(name string, out, in int) nn.Weight {
-	w := l.blocks(in, l.tensor(name+".weight", out, in))
+	w := l.product(l.blocks(in, l.tensor(name+".weight", out, in)))
 	if !l.has(name + ".bias") {
 		return w
 	}
@@ -187,7 +194,7 @@ func (l *weights) interleaved(name string, heads, headDim, rotary, in int) nn.We
 			data = append(data, t.Data[at:at+row]...)
 		}
 	}
-	w := &nn.Blocks{In: in}
+	w := l.product(&nn.Blocks{In: in})
 	l.append(w, t, data)
 	if l.has(name + ".bias") {
 		l.fail(fmt.Errorf("model: %s: tensor %q: a bias of interleaved heads is not supported", l.f.Name, name+".bias"))
@@ -207,7 +214,7 @@ func (l *weights) attention(block string, d, heads, kvHeads, headDim int) *nn.At
 
 // gated returns name_gate, name_up and name_down as a feed-forward.
 func (l *weights) gated(name string, d, hidden int, act nn.Activation) *nn.Gated {
-	gu := l.blocks(d, l.tensor(name+"_gate.weight", hidden, d), l.tensor(name+"_up.weight", hidden, d))
+	gu := l.product(l.blocks(d, l.tensor(name+"_gate.weight", hidden, d), l.tensor(name+"_up.weight", hidden, d)))
 	return &nn.Gated{D: d, Hidden: hidden, GateUp: gu, Down: l.matrix(name+"_down", d, hidden), Act: act}
 }
 
@@ -241,7 +248,7 @@ func (l *weights) experts(name string, d, hidden, experts, topK int, act nn.Acti
 	}
 	for e := range experts {
 		x := &nn.Gated{D: d, Hidden: hidden, Act: act}
-		gu, dn := &nn.Blocks{In: d}, &nn.Blocks{In: hidden}
+		gu, dn := l.product(&nn.Blocks{In: d}), l.product(&nn.Blocks{In: hidden})
 		for _, t := range inner {
 			n := len(t.Data) / experts
 			l.append(gu, t, t.Data[e*n:(e+1)*n])

@@ -53,13 +53,15 @@ func (l *Attention) finish(s *Scratch, w, x []float32, heads int, norm *RMSNorm,
 		norm.Forward(s, w, x, x)
 		s.Release(mark)
 	}
-	for i := range t.T {
-		cos, sin := t.Cos[i*t.half:(i+1)*t.half], t.Sin[i*t.half:(i+1)*t.half]
-		for h := range heads {
-			at := (i*heads + h) * d
-			kernel.Rope(x[at:at+n], cos, sin, false)
+	s.Rows(t.T, func(from, to int) {
+		for i := from; i < to; i++ {
+			cos, sin := t.Cos[i*t.half:(i+1)*t.half], t.Sin[i*t.half:(i+1)*t.half]
+			for h := range heads {
+				at := (i*heads + h) * d
+				kernel.Rope(x[at:at+n], cos, sin, false)
+			}
 		}
-	}
+	})
 }
 
 // attentionTile is how many queries are taken at a time.

@@ -2,14 +2,18 @@ package nn
 
 import (
 	"fmt"
+	"sync/atomic"
 
+	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/quant"
 	"github.com/handscroll/handscroll/internal/tensor"
 )
 
 // Blocks is a Weight as a file stores it, in whatever type: rows [Out, In], of
-// one or several tensors one after the other. It is the portable definition of
-// a product with quantised weights: rows are decoded, then multiplied.
+// one or several tensors one after the other. Its own product is the portable
+// definition: rows are decoded, then multiplied. After Lay, products use rows
+// that are laid out for the processor; quantised ones are then multiplied by
+// activations in int8.
 type Blocks struct {
 	Out, In int
 	parts   []blockRows
@@ -20,6 +24,11 @@ type blockRows struct {
 	rows     int
 	rowBytes int
 	data     []byte
+
+	// One of these after Lay, if the type has a layout.
+	blocks *kernel.Blocks
+	floats *kernel.PackedF32
+	halves *kernel.PackedHalf
 }
 
 // Append adds rows.
@@ -35,7 +44,7 @@ func (w *Blocks) Append(typ tensor.DType, data []byte) error {
 	if len(data)%row != 0 {
 		return fmt.Errorf("nn: %d bytes are not whole rows of %d", len(data), row)
 	}
-	w.parts = append(w.parts, blockRows{typ, len(data) / row, row, data})
+	w.parts = append(w.parts, blockRows{typ: typ, rows: len(data) / row, rowBytes: row, data: data})
 	w.Out += len(data) / row
 	return nil
 }
@@ -59,7 +68,106 @@ func (p *blockRows) decode(dst []float32, from, n int) {
 	}
 }
 
-// blocksPanel is how many rows are decoded at a time.
+// LaidSize returns how many bytes Lay takes for w.
+func (w *Blocks) LaidSize() int {
+	n := 0
+	for i := range w.parts {
+		n += w.parts[i].layout(w.In).Size()
+	}
+	return n
+}
+
+// layout is rows laid out for products.
+type layout interface {
+	Size() int
+	Place(memory []byte)
+	Set(row int, src []byte) error
+}
+
+// layout returns a layout for the rows, without memory: nothing for a type that
+// has none.
+func (p *blockRows) layout(k int) layout {
+	switch p.typ {
+	case tensor.F32:
+		return kernel.NewPackedF32(p.rows, k)
+	case tensor.F16, tensor.BF16:
+		return kernel.NewPackedHalf(p.typ, p.rows, k)
+	}
+	if b, err := kernel.NewBlocks(p.typ, p.rows, k); err == nil {
+		return b
+	}
+	return noLayout{}
+}
+
+type noLayout struct{}
+
+func (noLayout) Size() int             { return 0 }
+func (noLayout) Place([]byte)          {}
+func (noLayout) Set(int, []byte) error { return kernel.ErrLayout }
+
+// layRows is how many rows are laid out at a time: whole panels.
+const layRows = 64
+
+// Lay lays weights out for products, all in one piece of memory. Rows of a type
+// without a layout, or with numbers that it has no room for, stay as they are.
+func Lay(team *Team, progress func(done, total int), weights ...*Blocks) {
+	type piece struct {
+		part *blockRows
+		to   layout
+		from int
+	}
+	var pieces []piece
+	total := 0
+	failed := map[layout]*atomic.Bool{}
+	var parts []*blockRows
+	var layouts []layout
+	for _, w := range weights {
+		for i := range w.parts {
+			p := &w.parts[i]
+			to := p.layout(w.In)
+			if to.Size() == 0 {
+				continue
+			}
+			total += (to.Size() + 63) &^ 63
+			failed[to] = new(atomic.Bool)
+			parts, layouts = append(parts, p), append(layouts, to)
+			for from := 0; from < p.rows; from += layRows {
+				pieces = append(pieces, piece{p, to, from})
+			}
+		}
+	}
+	memory := kernel.Memory(total)
+	for _, to := range layouts {
+		to.Place(memory)
+		memory = memory[(to.Size()+63)&^63:]
+	}
+	var done atomic.Int64
+	team.Run(len(pieces), func(_, i int) {
+		p := pieces[i]
+		n := min(layRows, p.part.rows-p.from)
+		if p.to.Set(p.from, p.part.data[p.from*p.part.rowBytes:(p.from+n)*p.part.rowBytes]) != nil {
+			failed[p.to].Store(true)
+		}
+		if d := done.Add(1); progress != nil && d%256 == 0 {
+			progress(int(d), len(pieces))
+		}
+	})
+	for i, to := range layouts {
+		if failed[to].Load() {
+			continue
+		}
+		switch to := to.(type) {
+		case *kernel.Blocks:
+			parts[i].blocks = to
+		case *kernel.PackedF32:
+			parts[i].floats = to
+		case *kernel.PackedHalf:
+			parts[i].halves = to
+		}
+	}
+}
+
+// blocksPanel is how many rows are decoded at a time where there is no layout.
 const blocksPanel = 64
 
 // Mul implements Weight.
@@ -67,19 +175,69 @@ func (w *Blocks) Mul(s *Scratch, dst, x []float32, m int, acc bool) {
 	if m == 0 {
 		return
 	}
-	mark := s.Mark()
-	panel := s.Floats(min(blocksPanel, w.Out) * w.In)
-	col := 0
+	var in8 *kernel.Rows8
 	for i := range w.parts {
 		p := &w.parts[i]
-		for from := 0; from < p.rows; from += blocksPanel {
-			n := min(blocksPanel, p.rows-from)
-			p.decode(panel[:n*w.In], from, n)
-			s.mul(dst[col:], w.Out, x, w.In, 1, panel, 1, w.In, m, n, w.In, acc)
-			col += n
+		if p.blocks != nil {
+			if in8 == nil {
+				in8 = s.quantize(&s.rows, x, m, w.In)
+			}
+			s.prepare(in8, p.blocks)
+		}
+		out := dst
+		s.Team.Split(p.rows, blocksPanel, func(worker, from, to int) {
+			p.mul(s.worker(worker), out[from:], w.Out, x, in8, m, w.In, from, to, acc)
+		})
+		dst = dst[min(p.rows, len(dst)):]
+	}
+}
+
+// mul computes columns from to to of a product, from being a multiple of 32.
+func (p *blockRows) mul(ws *worker, dst []float32, ldd int, x []float32, in8 *kernel.Rows8, m, k, from, to int, acc bool) {
+	switch {
+	case p.blocks != nil:
+		kernel.GemmBlocks(&ws.blocks, dst, ldd, in8, 0, m, p.blocks, from, to, acc)
+	case p.floats != nil:
+		cols := p.floats.Cols(from, to)
+		kernel.GemmF32(dst, ldd, x, k, 1, &cols, m, acc)
+	case p.halves != nil:
+		cols := p.halves.Cols(from, to)
+		kernel.GemmHalf(dst, ldd, x, k, &cols, m, acc)
+	default:
+		ws.panel = grow(ws.panel, blocksPanel*k)
+		for ; from < to; from += blocksPanel {
+			n := min(blocksPanel, to-from)
+			p.decode(ws.panel[:n*k], from, n)
+			ws.pack.Pack(ws.panel, 1, k, k, n)
+			kernel.GemmF32(dst, ldd, x, k, 1, &ws.pack, m, acc)
+			dst = dst[min(n, len(dst)):]
 		}
 	}
-	s.Release(mark)
+}
+
+// fewTokens is up to how many rows are not worth sharing out.
+const fewTokens = 8
+
+// quantize rounds x [m, k] to dst.
+func (s *Scratch) quantize(dst *kernel.Rows8, x []float32, m, k int) *kernel.Rows8 {
+	dst.Resize(m, k)
+	s.Rows(m, func(from, to int) {
+		for i := from; i < to; i++ {
+			dst.Set(i, x[i*k:(i+1)*k])
+		}
+	})
+	return dst
+}
+
+// prepare readies rounded rows for b.
+func (s *Scratch) prepare(rows *kernel.Rows8, b *kernel.Blocks) {
+	if rows.Begin(b) {
+		s.Rows(rows.Len(), func(from, to int) {
+			for i := from; i < to; i++ {
+				rows.PrepareRow(i)
+			}
+		})
+	}
 }
 
 // Biased adds a bias to a weight's products.
@@ -91,10 +249,8 @@ type Biased struct {
 // Mul implements Weight.
 func (w *Biased) Mul(s *Scratch, dst, x []float32, m int, acc bool) {
 	w.Weight.Mul(s, dst, x, m, acc)
-	for n := len(w.Bias); m > 0; m-- {
-		for i, b := range w.Bias {
-			dst[i] += b
-		}
-		dst = dst[min(n, len(dst)):]
+	n := len(w.Bias)
+	for i := range m {
+		kernel.Add(dst[i*n:(i+1)*n], w.Bias)
 	}
 }

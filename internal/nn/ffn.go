@@ -44,6 +44,11 @@ type GatedAct struct{ gu, h []float32 }
 
 // Forward writes (or, with acc, adds) the feed-forward of n rows to y.
 func (l *Gated) Forward(s *Scratch, y, x []float32, n int, act *GatedAct, acc bool) {
+	if g, ok := l.laid(); ok && !s.Keep {
+		s.groups = append(s.groups[:0], laidGroup{g, 0, n})
+		s.forwardGroups(y, s.quantize(&s.rows, x, n, l.D), l.D, l.Hidden, l.Act, s.groups, acc)
+		return
+	}
 	f := l.Hidden
 	act.gu, act.h = s.Floats(n*2*f), s.Floats(n*f)
 	l.GateUp.Mul(s, act.gu, x, n, false)

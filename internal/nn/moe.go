@@ -71,6 +71,9 @@ func (l *MoE) ForwardRouted(s *Scratch, w, y, x, gx []float32, t int, act *MoEAc
 		}
 	}
 	l.group(s, act)
+	if !s.Keep && l.forwardLaid(s, y, x, act) {
+		return
+	}
 	n := len(act.token)
 	if s.Keep {
 		act.xs, act.ys = s.Floats(n*d), s.Floats(n*d)

@@ -27,9 +27,11 @@ func (l *RMSNorm) Forward(s *Scratch, w, y, x []float32) (inv []float32) {
 	d, g := l.D, l.Gain.Of(w)
 	t := len(x) / d
 	inv = s.Floats(t)
-	for i := range t {
-		inv[i] = kernel.RMSNorm(y[i*d:(i+1)*d], x[i*d:(i+1)*d], g, l.Eps)
-	}
+	s.Rows(t, func(from, to int) {
+		for i := from; i < to; i++ {
+			inv[i] = kernel.RMSNorm(y[i*d:(i+1)*d], x[i*d:(i+1)*d], g, l.Eps)
+		}
+	})
 	return inv
 }
 

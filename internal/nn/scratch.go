@@ -9,10 +9,49 @@ type Scratch struct {
 	// Keep makes forward keep what backward needs.
 	Keep bool
 
-	f32  arena[float32]
-	u16  arena[uint16]
-	i32  arena[int32]
-	pack kernel.PackedF32
+	// Team shares the work of serving, set by Use.
+	Team *Team
+
+	f32     arena[float32]
+	u16     arena[uint16]
+	i32     arena[int32]
+	pack    kernel.PackedF32
+	rows    kernel.Rows8 // of the product at hand
+	hidden  kernel.Rows8 // of the feed-forward at hand
+	groups  []laidGroup  // of it
+	workers []*worker
+}
+
+// worker is the memory of one worker of the team.
+type worker struct {
+	blocks kernel.BlockBuffer
+	pack   kernel.PackedF32
+	panel  []float32
+}
+
+// worker returns the memory of worker w.
+func (s *Scratch) worker(w int) *worker {
+	if w == 0 && len(s.workers) == 0 {
+		s.Use(s.Team)
+	}
+	return s.workers[w]
+}
+
+// Use makes the scratch share its work among a team; nil is the caller alone.
+func (s *Scratch) Use(team *Team) {
+	s.Team = team
+	for len(s.workers) < team.Workers() {
+		s.workers = append(s.workers, new(worker))
+	}
+}
+
+// Rows shares out n rows, if they are more than a few.
+func (s *Scratch) Rows(n int, f func(from, to int)) {
+	if n <= fewTokens {
+		f(0, n)
+		return
+	}
+	s.Team.Split(n, fewTokens, func(_, from, to int) { f(from, to) })
 }
 
 type arena[T any] struct {
@@ -76,4 +115,11 @@ func (s *Scratch) Ints(n int) []int32 { return s.i32.get(n) }
 func (s *Scratch) mul(dst []float32, ldd int, a []float32, ars, acs int, b []float32, brs, bcs, m, n, k int, acc bool) {
 	s.pack.Pack(b, brs, bcs, k, n)
 	kernel.GemmF32(dst, ldd, a, ars, acs, &s.pack, m, acc)
+}
+
+func grow(s []float32, n int) []float32 {
+	if cap(s) >= n {
+		return s[:n]
+	}
+	return make([]float32, n)
 }

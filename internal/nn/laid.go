@@ -1,0 +1,150 @@
+package nn
+
+import "github.com/handscroll/handscroll/internal/kernel"
+
+// laidGated is a gated feed-forward whose weights are laid out for products in
+// int8, so that its hidden layer can be computed and rounded in pieces that
+// never leave the cache.
+type laidGated struct {
+	gate, up, down     *kernel.Blocks
+	upFrom             int       // first column of up
+	innerBias, outBias []float32 // [2·Hidden], [D], or nil
+}
+
+// laid returns the layer's weights if all of them are laid out.
+func (l *Gated) laid() (g laidGated, ok bool) {
+	inner, innerBias := unbiased(l.GateUp)
+	down, outBias := unbiased(l.Down)
+	if inner == nil || down == nil || len(down.parts) != 1 || l.Hidden%32 != 0 {
+		return g, false
+	}
+	g = laidGated{gate: inner.parts[0].blocks, down: down.parts[0].blocks, innerBias: innerBias, outBias: outBias}
+	switch len(inner.parts) {
+	case 1:
+		g.up, g.upFrom = g.gate, l.Hidden
+	case 2:
+		g.up = inner.parts[1].blocks
+	}
+	return g, g.gate != nil && g.up != nil && g.down != nil && g.gate.Alike(g.up)
+}
+
+// unbiased takes a bias off a weight as a file stores it; others are nil.
+func unbiased(w Weight) (*Blocks, []float32) {
+	switch w := w.(type) {
+	case *Blocks:
+		return w, nil
+	case *Biased:
+		b, _ := unbiased(w.Weight)
+		return b, w.Bias
+	}
+	return nil, nil
+}
+
+// laidGroup is a feed-forward and the rows that go through it.
+type laidGroup struct {
+	laidGated
+	from, to int
+}
+
+// groupRows is up to how many rows of a group are taken at a time: what stays of
+// them in the cache is their hidden layer's piece of 32 columns.
+const groupRows = 256
+
+// forwardGroups writes to y [n, D] the feed-forward of rounded rows x, each row by
+// the weights of its group; with acc, it adds. All groups' weights must be alike.
+func (s *Scratch) forwardGroups(y []float32, x *kernel.Rows8, d, hidden int, act Activation, groups []laidGroup, acc bool) {
+	if len(groups) == 0 {
+		return
+	}
+	s.prepare(x, groups[0].gate)
+	inner := &s.hidden
+	inner.Resize(x.Len(), hidden)
+	s.shareOut(len(groups), hidden, func(worker, g, from, to int) {
+		s.worker(worker).inner(inner, x, &groups[g], hidden, act, from, to)
+	})
+	s.prepare(inner, groups[0].down)
+	s.shareOut(len(groups), d, func(worker, i, from, to int) {
+		g := &groups[i]
+		kernel.GemmBlocks(&s.worker(worker).blocks, y[g.from*d+from:], d, inner, g.from, g.to, g.down, from, to, acc)
+		if g.outBias != nil {
+			for r := g.from; r < g.to; r++ {
+				kernel.Add(y[r*d+from:r*d+to], g.outBias[from:to])
+			}
+		}
+	})
+}
+
+// shareOut shares out the columns of groups, whole panels at a time.
+func (s *Scratch) shareOut(groups, cols int, f func(worker, group, from, to int)) {
+	const panel = 32
+	size := max(panel, cols*groups/(16*s.Team.Workers())/panel*panel)
+	size = min(size, (cols+panel-1)/panel*panel)
+	pieces := (cols + size - 1) / size
+	s.Team.Run(groups*pieces, func(worker, i int) {
+		from := i % pieces * size
+		f(worker, i/pieces, from, min(cols, from+size))
+	})
+}
+
+// inner computes columns from to to of the hidden layer of a group, and rounds
+// them.
+func (ws *worker) inner(dst, x *kernel.Rows8, g *laidGroup, hidden int, act Activation, from, to int) {
+	const panel = 32
+	ws.panel = grow(ws.panel, 2*groupRows*panel)
+	for r := g.from; r < g.to; r += groupRows {
+		m := min(groupRows, g.to-r)
+		gate, up := ws.panel[:m*panel], ws.panel[groupRows*panel:][:m*panel]
+		for j := from; j < to; j += panel {
+			kernel.GemmBlocks(&ws.blocks, gate, panel, x, r, r+m, g.gate, j, j+panel, false)
+			kernel.GemmBlocks(&ws.blocks, up, panel, x, r, r+m, g.up, g.upFrom+j, g.upFrom+j+panel, false)
+			if g.innerBias != nil {
+				for i := 0; i < len(gate); i += panel {
+					kernel.Add(gate[i:i+panel], g.innerBias[j:j+panel])
+					kernel.Add(up[i:i+panel], g.innerBias[hidden+j:hidden+j+panel])
+				}
+			}
+			act.gate(gate, gate, up)
+			dst.SetTile(r, m, j, gate)
+		}
+	}
+}
+
+// forwardLaid is ForwardRouted after routing, if all experts are laid out.
+func (l *MoE) forwardLaid(s *Scratch, y, x []float32, act *MoEAct) bool {
+	var groups []laidGroup
+	if cap(s.groups) < len(l.Experts) {
+		s.groups = make([]laidGroup, 0, len(l.Experts))
+	}
+	groups = s.groups[:0]
+	for e, expert := range l.Experts {
+		from, to := int(act.start[e]), int(act.start[e+1])
+		if from == to {
+			continue
+		}
+		g, ok := expert.laid()
+		if !ok || len(groups) > 0 && !(g.gate.Alike(groups[0].gate) && g.down.Alike(groups[0].down)) {
+			return false
+		}
+		groups = append(groups, laidGroup{g, from, to})
+	}
+	d, n := l.D, len(act.token)
+	s.rows.Resize(n, d)
+	slot := s.Ints(n) // where an assignment of a token went
+	s.Rows(n, func(from, to int) {
+		for i := from; i < to; i++ {
+			slot[act.which[i]] = int32(i)
+			s.rows.Set(i, x[int(act.token[i])*d:][:d])
+		}
+	})
+	ys := s.Floats(n * d)
+	s.forwardGroups(ys, &s.rows, d, l.Hidden, l.Experts[0].Act, groups, false)
+	k := act.Routing.K
+	s.Rows(act.Routing.T, func(from, to int) {
+		for t := from; t < to; t++ {
+			for i := t * k; i < (t+1)*k; i++ {
+				kernel.Axpy(y[t*d:(t+1)*d], act.Routing.Weight[i], ys[int(slot[i])*d:][:d])
+			}
+		}
+	})
+	return true
+}
