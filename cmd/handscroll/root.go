@@ -83,6 +83,7 @@ questions about them, showing the passage that the answer stands in.`,
 		newBenchCmd(),
 		newScoreCmd(),
 		newTokenizeCmd(),
+		newModelCmd(),
 	)
 	return root
 }
