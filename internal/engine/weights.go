@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/handscroll/handscroll/internal/gguf"
+	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/sample"
@@ -117,7 +118,7 @@ func (w *Weights) Likelihoods(ctx context.Context, ids []int32, top int) (out []
 	if len(ids) > w.m.Context {
 		return nil, fmt.Errorf("engine: %d tokens are more than the %d that %s was trained on", len(ids), w.m.Context, w.f.Name)
 	}
-	seq, s := w.m.NewSequence(), new(nn.Scratch)
+	seq, s := w.m.NewSequence(kvcache.F32), new(nn.Scratch)
 	logits := make([]float32, min(scoreRows, len(ids))*w.m.Vocab)
 	next := 0.0 // log-probability of the token at hand, by the row before
 	for from := 0; from < len(ids); from += scoreRows {
@@ -126,7 +127,7 @@ func (w *Weights) Likelihoods(ctx context.Context, ids []int32, top int) (out []
 		}
 		part := ids[from:min(from+scoreRows, len(ids))]
 		rows := logits[:len(part)*w.m.Vocab]
-		if err := w.m.Forward(s, seq, part, rows); err != nil {
+		if err := w.m.Forward(s, model.Piece{Seq: seq, IDs: part, Logits: rows}); err != nil {
 			return nil, err
 		}
 		for i, id := range part {

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/handscroll/handscroll/internal/kernel"
-	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/nn"
 )
 
@@ -77,16 +76,18 @@ func loadGemma4(l *weights, m *Transformer) forwarder {
 			QNorm: l.norm(p+"attn_q_norm", dim, eps),
 		}
 		b.source = i
-		width := 0
-		if i < own {
-			width = kvHeads[i] * dim
+		if width := kvHeads[i] * dim; i < own {
 			b.attn.K, b.attn.V = l.matrix(p+"attn_k", width, d), l.optional(p+"attn_v", width, d)
 			b.attn.KNorm = l.norm(p+"attn_k_norm", dim, eps)
 		} else if b.source = lastOf(pattern[:max(own, 0)], pattern[i]); b.source < 0 || kvHeads[b.source] != kvHeads[i] {
 			l.fail(fmt.Errorf("model: %s: layer %d has no earlier layer to share keys and values with", l.f.Name, i))
 			return nil
 		}
-		m.kvWidth = append(m.kvWidth, width)
+		shape := cacheShape(b.attn)
+		if i >= own {
+			shape.Heads = 0
+		}
+		m.kv = append(m.kv, shape)
 		a.blocks = append(a.blocks, b)
 	}
 	m.normOut = l.norm("output_norm", d, eps)
@@ -126,10 +127,10 @@ func lastOf(list []bool, v bool) int {
 	return -1
 }
 
-func (a *gemma4) layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids []int32, pos int) {
-	w, n := a.m.params.Data, len(ids)
-	window, global := tokens(s, a.window, n, pos), tokens(s, a.global, n, pos)
-	own := a.ownEmbeddings(s, x, ids)
+func (a *gemma4) layers(in *batch, x []float32) {
+	s, w, n := in.Scratch, a.m.params.Data, len(in.ids)
+	window, global := in.tokens(a.window), in.tokens(a.global)
+	own := a.ownEmbeddings(s, x, in.ids)
 	h, y := s.Floats(len(x)), s.Floats(len(x))
 	for i := range a.blocks {
 		b := &a.blocks[i]
@@ -143,13 +144,12 @@ func (a *gemma4) layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids [
 		q := s.Floats(n * b.attn.Heads * b.attn.HeadDim)
 		b.attn.Queries(s, w, q, h, t)
 		if b.source == i {
-			width := n * b.attn.KVHeads * b.attn.HeadDim
-			k, v := s.Floats(width), s.Floats(width)
+			width := b.attn.KVHeads * b.attn.HeadDim
+			k, v := s.Floats(n*width), s.Floats(n*width)
 			b.attn.KeysValues(s, w, k, v, h, t)
-			seq.Append(i, k, v)
+			in.keep(i, width, k, v)
 		}
-		k, v := seq.Rows(b.source)
-		b.attn.Forward(s, w, y, q, k, v, t)
+		b.attn.Forward(s, w, y, q, in.look(b.source), t)
 		b.postAttn.Forward(s, w, y, y)
 		kernel.Add(x, y)
 

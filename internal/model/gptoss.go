@@ -25,6 +25,6 @@ func loadGptOss(l *weights, m *Transformer) forwarder {
 		a.blocks = append(a.blocks, x)
 	}
 	m.normOut = l.norm("output_norm", d, eps)
-	m.kvWidth = same(m.Layers, kvHeads*headDim)
+	m.kv = a.cacheShapes()
 	return a
 }

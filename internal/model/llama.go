@@ -30,6 +30,6 @@ func loadPreNormLlama(l *weights, m *Transformer) *preNorm {
 		a.blocks = append(a.blocks, x)
 	}
 	m.normOut = l.norm("output_norm", d, eps)
-	m.kvWidth = same(m.Layers, kvHeads*headDim)
+	m.kv = a.cacheShapes()
 	return a
 }

@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 
-	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/nn"
 )
 
@@ -33,20 +32,20 @@ func loadPhi2(l *weights, m *Transformer) forwarder {
 			attn: l.attention(b, d, heads, kvHeads, headDim),
 			ff:   &nn.MLP{Hidden: hidden, Up: l.matrix(b+"ffn_up", hidden, d), Down: l.matrix(b+"ffn_down", d, hidden)},
 		})
+		m.kv = append(m.kv, cacheShape(a.blocks[i].attn))
 	}
 	m.normOutLN = l.layerNorm("output_norm", d, eps)
-	m.kvWidth = same(m.Layers, kvHeads*headDim)
 	return a
 }
 
-func (a *phi2) layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids []int32, pos int) {
-	w, n := a.m.params.Data, len(ids)
-	t := tokens(s, a.rope, n, pos)
+func (a *phi2) layers(in *batch, x []float32) {
+	s, w, n := in.Scratch, a.m.params.Data, len(in.ids)
+	t := in.tokens(a.rope)
 	h := s.Floats(len(x))
 	for i := range a.blocks {
 		b := &a.blocks[i]
 		b.norm.Forward(w, h, x)
-		attend(s, w, b.attn, seq, i, x, h, t)
+		in.attend(w, b.attn, i, x, h, t)
 		b.ff.Forward(s, x, h, n)
 	}
 }

@@ -29,7 +29,7 @@ type Transformer struct {
 	outGain   float32       // of logits; 0 is 1
 	softcap   float32       // of logits: c·tanh(x/c); 0 is none
 	laid      []*nn.Blocks  // weights that products are made of
-	kvWidth   []int         // of each layer's key and value rows; 0 where it has none of its own
+	kv        []kvcache.LayerShape
 }
 
 // Shape is what a file says about a model's sizes.
@@ -42,9 +42,19 @@ type Shape struct {
 
 // forwarder is what is of an architecture: its layers.
 type forwarder interface {
-	// layers runs x [T, Width], the embeddings of ids, through all layers in
-	// place, adding to the sequence. pos is the position of the first.
-	layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids []int32, pos int)
+	// layers runs x [T, Width], the embeddings of the batch's ids, through all
+	// layers in place, adding to its sequences.
+	layers(b *batch, x []float32)
+}
+
+// batch is what one pass over the layers reads: pieces of sequences, one after the
+// other.
+type batch struct {
+	*nn.Scratch
+	seqs   []*kvcache.Sequence
+	ids    []int32
+	spans  []nn.Span
+	caches []nn.Cache // of the layer at hand
 }
 
 // architectures are the loaders of GGUF architectures. A loader reads what is of
@@ -109,66 +119,123 @@ func (m *Transformer) Lay(team *nn.Team, progress func(done, total int)) {
 const maxLayers = 1024
 
 // NewSequence makes an empty sequence for the model.
-func (m *Transformer) NewSequence() *kvcache.Sequence { return kvcache.NewSequence(m.kvWidth) }
+func (m *Transformer) NewSequence(f kvcache.Format) *kvcache.Sequence {
+	return kvcache.NewSequence(m.kv, f)
+}
 
-// Forward reads ids after what the sequence holds and writes the logits of the
-// last n of them to logits [n, Vocab]. It fails on ids outside the vocabulary.
-func (m *Transformer) Forward(s *nn.Scratch, seq *kvcache.Sequence, ids []int32, logits []float32) error {
-	for i, id := range ids {
-		if id < 0 || int(id) >= m.Vocab {
-			return fmt.Errorf("model: id %d of %d is %d, outside of the vocabulary of %d", i, len(ids), id, m.Vocab)
+// SequenceBytes returns the memory of a sequence of n tokens.
+func (m *Transformer) SequenceBytes(f kvcache.Format, n int) int {
+	return kvcache.SequenceBytes(m.kv, f, n)
+}
+
+// Piece is what a pass reads of one sequence.
+type Piece struct {
+	Seq    *kvcache.Sequence
+	IDs    []int32   // what comes after the tokens that Seq holds
+	Logits []float32 // [n, Vocab]: receives the logits of the last n of them, or nil
+}
+
+// Forward reads pieces of different sequences in one pass. What comes of a piece
+// does not depend on the others. It fails on ids outside the vocabulary, before
+// anything is read.
+func (m *Transformer) Forward(s *nn.Scratch, pieces ...Piece) error {
+	b := &batch{Scratch: s}
+	for _, p := range pieces {
+		for i, id := range p.IDs {
+			if id < 0 || int(id) >= m.Vocab {
+				return fmt.Errorf("model: id %d of %d is %d, outside of the vocabulary of %d", i, len(p.IDs), id, m.Vocab)
+			}
 		}
+		if len(p.Logits) > len(p.IDs)*m.Vocab {
+			panic("model: more logits than ids")
+		}
+		b.seqs = append(b.seqs, p.Seq)
+		b.spans = append(b.spans, nn.Span{Start: len(b.ids), End: len(b.ids) + len(p.IDs), Pos: p.Seq.Len()})
+		b.ids = append(b.ids, p.IDs...)
 	}
 	s.Reset()
 	s.Keep = false
-	d, n := m.Width, len(logits)/m.Vocab
-	if n > len(ids) {
-		panic("model: more logits than ids")
-	}
-	x := s.Floats(len(ids) * d)
-	for i, id := range ids {
+	d := m.Width
+	x := s.Floats(len(b.ids) * d)
+	for i, id := range b.ids {
 		m.embed.Row(x[i*d:(i+1)*d], int(id))
 	}
 	if m.embedGain != 0 {
 		kernel.Scale(x, m.embedGain)
 	}
-	m.forward.layers(s, seq, x, ids, seq.N)
-	seq.N += len(ids)
-	last := x[(len(ids)-n)*d:]
+	m.forward.layers(b, x)
+	for _, p := range pieces {
+		p.Seq.Advance(len(p.IDs))
+	}
+	m.logits(s, b, pieces, x)
+	return nil
+}
+
+// logits writes the logits that pieces ask for.
+func (m *Transformer) logits(s *nn.Scratch, b *batch, pieces []Piece, x []float32) {
+	d, rows := m.Width, 0
+	for _, p := range pieces {
+		rows += len(p.Logits) / m.Vocab
+	}
+	if rows == 0 {
+		return
+	}
+	last, all := s.Floats(rows * d)[:0], s.Floats(rows*m.Vocab)
+	for i, p := range pieces {
+		end := b.spans[i].End
+		last = append(last, x[(end-len(p.Logits)/m.Vocab)*d:end*d]...)
+	}
 	if m.normOutLN != nil {
 		m.normOutLN.Forward(m.params.Data, last, last)
 	} else {
 		m.normOut.Forward(s, m.params.Data, last, last)
 	}
-	m.out.Mul(s, logits, last, n, false)
+	m.out.Mul(s, all, last, rows, false)
 	if m.outGain != 0 {
-		kernel.Scale(logits, m.outGain)
+		kernel.Scale(all, m.outGain)
 	}
 	if m.softcap != 0 {
-		softcap(logits, m.softcap)
+		softcap(all, m.softcap)
 	}
-	return nil
+	for _, p := range pieces {
+		all = all[copy(p.Logits, all):]
+	}
 }
 
-// tokens prepares the rotary angles of n tokens from position pos on.
-func tokens(s *nn.Scratch, rope *nn.Rope, n, pos int) *nn.Tokens {
-	t := &nn.Tokens{T: n, Spans: []nn.Span{{Start: 0, End: n, Pos: pos}}}
-	rope.Prepare(s, t)
+// tokens prepares the rotary angles of the batch's tokens.
+func (b *batch) tokens(rope *nn.Rope) *nn.Tokens {
+	t := &nn.Tokens{T: len(b.ids), Spans: b.spans}
+	rope.Prepare(b.Scratch, t)
 	return t
 }
 
+// keep adds keys and values [T, KVHeads·HeadDim] to the sequences' layer.
+func (b *batch) keep(layer, width int, k, v []float32) {
+	for i, sp := range b.spans {
+		b.seqs[i].Layer(layer).Append(k[sp.Start*width:sp.End*width], v[sp.Start*width:sp.End*width])
+	}
+}
+
+// look returns what the sequences' layer keeps.
+func (b *batch) look(layer int) []nn.Cache {
+	b.caches = b.caches[:0]
+	for _, seq := range b.seqs {
+		b.caches = append(b.caches, seq.Layer(layer))
+	}
+	return b.caches
+}
+
 // attend adds to x the attention of its normalised rows h, whose keys and values
-// join the sequence's layer.
-func attend(s *nn.Scratch, w []float32, a *nn.Attention, seq *kvcache.Sequence, layer int, x, h []float32, t *nn.Tokens) {
-	mark := s.Mark()
-	q, n := s.Floats(t.T*a.Heads*a.HeadDim), t.T*a.KVHeads*a.HeadDim
-	k, v := s.Floats(n), s.Floats(n)
-	a.Queries(s, w, q, h, t)
-	a.KeysValues(s, w, k, v, h, t)
-	seq.Append(layer, k, v)
-	k, v = seq.Rows(layer)
-	a.Forward(s, w, x, q, k, v, t)
-	s.Release(mark)
+// join the sequences' layer.
+func (b *batch) attend(w []float32, a *nn.Attention, layer int, x, h []float32, t *nn.Tokens) {
+	mark := b.Mark()
+	q, width := b.Floats(t.T*a.Heads*a.HeadDim), a.KVHeads*a.HeadDim
+	k, v := b.Floats(t.T*width), b.Floats(t.T*width)
+	a.Queries(b.Scratch, w, q, h, t)
+	a.KeysValues(b.Scratch, w, k, v, h, t)
+	b.keep(layer, width, k, v)
+	a.Forward(b.Scratch, w, x, q, b.look(layer), t)
+	b.Release(mark)
 }
 
 // preNorm is the usual stack: each block normalises, attends, normalises and
@@ -186,9 +253,9 @@ type preNormBlock struct {
 	ff               feedForward
 }
 
-func (a *preNorm) layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids []int32, pos int) {
-	w, n := a.m.params.Data, len(ids)
-	t := tokens(s, a.rope, n, pos)
+func (a *preNorm) layers(in *batch, x []float32) {
+	s, w, n := in.Scratch, a.m.params.Data, len(in.ids)
+	t := in.tokens(a.rope)
 	h, sum := s.Floats(len(x)), x
 	if a.residual != 0 {
 		sum = s.Floats(len(x))
@@ -205,7 +272,7 @@ func (a *preNorm) layers(s *nn.Scratch, seq *kvcache.Sequence, x []float32, ids 
 		if a.residual != 0 {
 			clear(sum)
 		}
-		attend(s, w, b.attn, seq, i, sum, h, t)
+		in.attend(w, b.attn, i, sum, h, t)
 		add()
 		b.normFF.Forward(s, w, h, x)
 		if a.residual != 0 {
@@ -242,6 +309,18 @@ func (l *weights) rotary(name string, headDim int) int {
 
 // same is n times v.
 func same(n, v int) []int { return slices.Repeat([]int{v}, n) }
+
+// cacheShapes says what each layer of a stack keeps.
+func (a *preNorm) cacheShapes() (shapes []kvcache.LayerShape) {
+	for i := range a.blocks {
+		shapes = append(shapes, cacheShape(a.blocks[i].attn))
+	}
+	return shapes
+}
+
+func cacheShape(a *nn.Attention) kvcache.LayerShape {
+	return kvcache.LayerShape{Heads: a.KVHeads, Dim: a.HeadDim, Window: a.Window}
+}
 
 // softcap bends logits to stay within ±c.
 func softcap(x []float32, c float32) {

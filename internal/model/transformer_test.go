@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/handscroll/handscroll/internal/gguf"
+	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tensor"
 )
@@ -61,14 +62,14 @@ func golden(t *testing.T, name string) (m *Transformer, ids []int32, want []floa
 func logits(t *testing.T, m *Transformer, ids []int32, chunks ...int) []float32 {
 	t.Helper()
 	var out []float32
-	seq, s := m.NewSequence(), new(nn.Scratch)
+	seq, s := m.NewSequence(kvcache.F32), new(nn.Scratch)
 	for len(ids) > 0 {
 		n := len(ids)
 		if len(chunks) > 0 {
 			n, chunks = min(n, chunks[0]), chunks[1:]
 		}
 		part := make([]float32, n*m.Vocab)
-		if err := m.Forward(s, seq, ids[:n], part); err != nil {
+		if err := m.Forward(s, Piece{seq, ids[:n], part}); err != nil {
 			t.Fatal(err)
 		}
 		out, ids = append(out, part...), ids[n:]
@@ -257,10 +258,10 @@ func TestTransformerChunks(t *testing.T) {
 			t.Errorf("cut into %v the logits differ by up to %g", cuts, d)
 		}
 	}
-	seq, s := m.NewSequence(), new(nn.Scratch)
+	seq, s := m.NewSequence(kvcache.F32), new(nn.Scratch)
 	last := make([]float32, m.Vocab)
 	for _, part := range [][]int32{ids[:60], {5, 6, 7}, ids[60:]} {
-		if err := m.Forward(s, seq, part, last); err != nil {
+		if err := m.Forward(s, Piece{seq, part, last}); err != nil {
 			t.Fatal(err)
 		}
 		if len(part) == 3 {
@@ -270,7 +271,7 @@ func TestTransformerChunks(t *testing.T) {
 	if d := maxDiff(last, want[99*m.Vocab:]); !(d <= 1e-4) {
 		t.Errorf("after going back the logits differ by up to %g", d)
 	}
-	if err := m.Forward(s, seq, []int32{int32(m.Vocab)}, last); err == nil || !strings.Contains(err.Error(), "vocabulary") {
+	if err := m.Forward(s, Piece{seq, []int32{int32(m.Vocab)}, last}); err == nil || !strings.Contains(err.Error(), "vocabulary") {
 		t.Errorf("an id outside of the vocabulary: %v", err)
 	}
 }

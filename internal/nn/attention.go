@@ -64,58 +64,231 @@ func (l *Attention) finish(s *Scratch, w, x []float32, heads int, norm *RMSNorm,
 	})
 }
 
-// attentionTile is how many queries are taken at a time.
-const attentionTile = 64
+// Cache is what a layer keeps of a sequence: keys and values of KVHeads heads in
+// pages.
+type Cache interface {
+	// Page is how many tokens a page holds.
+	Page() int
+	// Scores writes to dst, rows ldd apart, the products of rows queries
+	// q [rows, HeadDim] with the first n keys of a head in a page.
+	Scores(buf *[]float32, dst []float32, ldd int, q []float32, rows, head, page, n int)
+	// Values writes to dst [rows, HeadDim] the products of weights w, rows ldw
+	// apart, with the first n values of a head in a page.
+	Values(buf *[]float32, dst, w []float32, ldw, rows, head, page, n int)
+}
 
-// Forward adds to y [T, D] the attention of queries q over keys and values
-// [N, KVHeads·HeadDim], of which the last T are the queries' own.
-func (l *Attention) Forward(s *Scratch, w, y, q, k, v []float32, t *Tokens) {
-	d, ld := l.HeadDim, l.KVHeads*l.HeadDim
-	n := len(k) / ld
-	ctx := s.Floats(t.T * l.Heads * d)
-	for from := 0; from < t.T; from += attentionTile {
-		m := min(attentionTile, t.T-from)
-		first := n - t.T + from // position of the first query
-		lo := 0
-		if l.Window > 0 {
-			lo = max(0, first-l.Window+1)
-		}
-		keys := first + m - lo
-		for h := range l.Heads {
-			mark := s.Mark()
-			kv := lo*ld + h/(l.Heads/l.KVHeads)*d
-			at := (from*l.Heads + h) * d
-			p := s.Floats(m * keys)
-			s.mul(p, keys, q[at:], l.Heads*d, 1, k[kv:], 1, ld, m, keys, d, false)
-			for i := range m {
-				l.softmax(w, p[i*keys:(i+1)*keys], h, first+i-lo)
-			}
-			s.mul(ctx[at:], l.Heads*d, p, keys, 1, v[kv:], ld, 1, m, d, keys, false)
-			s.Release(mark)
-		}
+// attentionRows is about how many query rows are taken at a time: those of all
+// heads of a group, so that each key is read once for the group.
+const attentionRows = 48
+
+// attentionTask is a tile of queries of one head group over one page, or all.
+type attentionTask struct {
+	span, head int
+	from, to   int // queries, counted from the span's first
+	page       int // −1: all pages
+	part       int // where the partial result of a page goes
+}
+
+// Forward adds to y [T, D] the attention of queries q over what caches, one a
+// span, hold up to each query's own position. Each page of keys is a softmax of
+// its own; pages are put together in their order. So the result does not depend on
+// how queries are cut into spans, nor on how the work is shared.
+func (l *Attention) Forward(s *Scratch, w, y, q []float32, caches []Cache, t *Tokens) {
+	ctx := s.Floats(t.T * l.Heads * l.HeadDim)
+	a := attentionRun{l: l, s: s, q: q, ctx: ctx, caches: caches, t: t}
+	if l.Sinks != nil {
+		a.sinks = l.Sinks.Of(w)
 	}
+	a.plan()
+	s.Team.Run(len(a.tasks), func(worker, i int) { a.compute(s.worker(worker), &a.tasks[i]) })
+	a.join()
+	s.tasks = a.tasks
 	l.Out.Mul(s, y, ctx, t.T, true)
 }
 
-// softmax turns a row of products into weights; own is the query's own index.
-func (l *Attention) softmax(w, row []float32, h, own int) {
-	from := 0
-	if l.Window > 0 {
-		from = max(0, own-l.Window+1)
+// attentionRun is one Forward under way.
+type attentionRun struct {
+	l      *Attention
+	s      *Scratch
+	q, ctx []float32 // [T, Heads, HeadDim]
+	sinks  []float32 // [Heads] or nil
+	caches []Cache
+	t      *Tokens
+	tasks  []attentionTask
+	// Partial results of single pages, [parts, rows]: the largest logit, the sum
+	// of exponentials, and [HeadDim] of values.
+	top, sum, acc []float32
+	rows          int // of a part
+}
+
+// plan lists the tasks: tiles of queries, each over single pages if there are too
+// few tiles to go round.
+func (a *attentionRun) plan() {
+	l := a.l
+	group := l.Heads / l.KVHeads
+	tile := max(1, attentionRows/group)
+	a.tasks = a.s.tasks[:0]
+	tiles := 0
+	for _, sp := range a.t.Spans {
+		tiles += (sp.End - sp.Start + tile - 1) / tile * l.KVHeads
 	}
-	clear(row[:from])
-	clear(row[own+1:])
-	seen := row[from : own+1]
-	if l.Sinks == nil {
-		kernel.Softmax(seen, l.scale())
+	byPage := tiles < 4*a.s.Team.Workers()
+	a.rows = 0
+	parts := 0
+	for i, sp := range a.t.Spans {
+		n := sp.End - sp.Start
+		for from := 0; from < n; from += tile {
+			to := min(n, from+tile)
+			first, last := l.pages(a.caches[i], sp.Pos+from, sp.Pos+to-1)
+			for h := range l.KVHeads {
+				if !byPage || first == last {
+					a.tasks = append(a.tasks, attentionTask{i, h, from, to, -1, 0})
+					continue
+				}
+				for p := first; p <= last; p++ {
+					a.tasks = append(a.tasks, attentionTask{i, h, from, to, p, parts})
+					parts++
+				}
+				a.rows = max(a.rows, (to-from)*group)
+			}
+		}
+	}
+	a.top, a.sum, a.acc = a.s.Floats(parts*a.rows), a.s.Floats(parts*a.rows), a.s.Floats(parts*a.rows*l.HeadDim)
+}
+
+// pages returns the first and last page that queries at the given positions see.
+func (l *Attention) pages(c Cache, first, last int) (from, to int) {
+	lo := 0
+	if l.Window > 0 {
+		lo = max(0, first-l.Window+1)
+	}
+	return lo / c.Page(), last / c.Page()
+}
+
+// compute does one task.
+func (a *attentionRun) compute(ws *worker, task *attentionTask) {
+	l, sp, c := a.l, a.t.Spans[task.span], a.caches[task.span]
+	group, d := l.Heads/l.KVHeads, l.HeadDim
+	rows := (task.to - task.from) * group
+	ld := c.Page() + 16 // rows a page apart would compete for lines of the cache
+	ws.panel = grow(ws.panel, rows*(2*d+ld+4))
+	q, acc, scores := ws.panel[:rows*d], ws.panel[rows*d:2*rows*d], ws.panel[2*rows*d:][:rows*ld]
+	rest := ws.panel[rows*(2*d+ld):]
+	top, sum, allTop, allSum := rest[:rows], rest[rows:2*rows], rest[2*rows:3*rows], rest[3*rows:4*rows]
+	for r := range rows {
+		copy(q[r*d:(r+1)*d], a.row(a.q, task, sp, r))
+	}
+	if task.page >= 0 {
+		at := task.part * a.rows
+		a.onePage(ws, task, c, task.page, q, scores, ld, a.top[at:][:rows], a.sum[at:][:rows], a.acc[at*d:][:rows*d])
 		return
 	}
-	kernel.Scale(seen, l.scale())
-	sink := l.Sinks.Of(w)[h]
-	top := max(kernel.MaxF32(seen), sink)
-	sum := kernel.ExpSum(seen, top) + float32(math.Exp(float64(sink-top)))
-	kernel.Exp(seen, seen, top)
-	kernel.Scale(seen, 1/sum)
+	clear(allSum)
+	first, last := l.pages(c, sp.Pos+task.from, sp.Pos+task.to-1)
+	for p := first; p <= last; p++ {
+		a.onePage(ws, task, c, p, q, scores, ld, top, sum, acc)
+		for r := range rows {
+			fold(a.row(a.ctx, task, sp, r), &allTop[r], &allSum[r], acc[r*d:(r+1)*d], top[r], sum[r])
+		}
+	}
+	for r := range rows {
+		a.finish(a.row(a.ctx, task, sp, r), task.head*group+r%group, allTop[r], allSum[r])
+	}
+}
+
+// row returns row r of a task in x [T, Heads, HeadDim]: query from+r/group, head
+// r%group of the group.
+func (a *attentionRun) row(x []float32, task *attentionTask, sp Span, r int) []float32 {
+	l := a.l
+	group := l.Heads / l.KVHeads
+	at := ((sp.Start+task.from+r/group)*l.Heads + task.head*group + r%group) * l.HeadDim
+	return x[at : at+l.HeadDim]
+}
+
+// onePage computes for each row of a task the largest logit of a page, the sum of
+// exponentials and the values that they weight; a row that sees nothing of the page
+// has the sum 0.
+func (a *attentionRun) onePage(ws *worker, task *attentionTask, c Cache, page int, q, scores []float32, ld int, top, sum, acc []float32) {
+	l, sp := a.l, a.t.Spans[task.span]
+	group := l.Heads / l.KVHeads
+	base := page * c.Page()
+	n := min(c.Page(), sp.Pos+task.to-base)
+	c.Scores(&ws.wide, scores, ld, q, len(top), task.head, page, n)
+	scale := l.scale()
+	for r := range top {
+		own := sp.Pos + task.from + r/group - base
+		from, to := 0, min(n, own+1)
+		if l.Window > 0 {
+			from = max(0, own-l.Window+1)
+		}
+		row := scores[r*ld : r*ld+n]
+		if from >= to {
+			clear(row)
+			sum[r] = 0
+			continue
+		}
+		clear(row[:from])
+		clear(row[to:])
+		top[r], sum[r] = kernel.SoftmaxPart(row[from:to], scale)
+	}
+	c.Values(&ws.wide, acc, scores, ld, len(top), task.head, page, n)
+}
+
+// fold adds a part of a softmax to the sum of those before it.
+func fold(dst []float32, top, sum *float32, acc []float32, partTop, partSum float32) {
+	switch {
+	case partSum == 0:
+	case *sum == 0:
+		copy(dst, acc)
+		*top, *sum = partTop, partSum
+	default:
+		t := max(*top, partTop)
+		old, part := exp32(*top-t), exp32(partTop-t)
+		kernel.Scale(dst, old)
+		kernel.Axpy(dst, part, acc)
+		*top, *sum = t, *sum*old+partSum*part
+	}
+}
+
+func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
+
+// finish divides what a head's row adds up to by the sum of its weights.
+func (a *attentionRun) finish(dst []float32, head int, top, sum float32) {
+	if a.sinks == nil {
+		kernel.Scale(dst, 1/sum)
+		return
+	}
+	t := max(top, a.sinks[head])
+	f := exp32(top - t)
+	kernel.Scale(dst, f/(sum*f+exp32(a.sinks[head]-t)))
+}
+
+// join puts the parts of single pages together.
+func (a *attentionRun) join() {
+	l := a.l
+	group, d := l.Heads/l.KVHeads, l.HeadDim
+	for i := 0; i < len(a.tasks); {
+		first := &a.tasks[i]
+		if first.page < 0 {
+			i++
+			continue
+		}
+		sp := a.t.Spans[first.span]
+		end := i + 1
+		for end < len(a.tasks) && a.tasks[end].page > a.tasks[end-1].page {
+			end++
+		}
+		for r := range (first.to - first.from) * group {
+			dst := a.row(a.ctx, first, sp, r)
+			var top, sum float32
+			for j := i; j < end; j++ {
+				at := a.tasks[j].part*a.rows + r
+				fold(dst, &top, &sum, a.acc[at*d:(at+1)*d], a.top[at], a.sum[at])
+			}
+			a.finish(dst, first.head*group+r%group, top, sum)
+		}
+		i = end
+	}
 }
 
 func (l *Attention) scale() float32 {

@@ -19,6 +19,7 @@ type Scratch struct {
 	rows    kernel.Rows8 // of the product at hand
 	hidden  kernel.Rows8 // of the feed-forward at hand
 	groups  []laidGroup  // of it
+	tasks   []attentionTask
 	workers []*worker
 }
 
@@ -27,6 +28,7 @@ type worker struct {
 	blocks kernel.BlockBuffer
 	pack   kernel.PackedF32
 	panel  []float32
+	wide   []float32 // of a Cache
 }
 
 // worker returns the memory of worker w.
