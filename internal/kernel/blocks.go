@@ -35,13 +35,14 @@ const (
 	// kindQ4: a unit is 32 elements: half-precision scales [32], then 4 words of
 	// two 4-bit numbers; low halves are elements 0 to 15.
 	kindQ4
-	// kindQ4K: a unit is 256 elements: half-precision d [32] and dmin [32],
-	// scales [8][32] and minima [8][32] in bytes, then 32 words, of which 8g to
-	// 8g+7 are groups 2g (low halves) and 2g+1.
+	// kindQ4K: a unit is 256 elements: half-precision d [32] and dmin [32], then
+	// four pairs of groups: scales [2][32] and minima [2][32] in bytes, 8 words of
+	// which low halves are the first group.
 	kindQ4K
-	// kindQ6K: a unit is 256 elements: half-precision d [32], signed scales
-	// [16][32] in bytes, then 32 words of lower four bits and 16 of upper two,
-	// ordered as in the file.
+	// kindQ6K: a unit is 256 elements: half-precision d [32], then two halves:
+	// signed scales [8][32] in bytes, then 8 times a word of the lower four bits
+	// of groups 0 and 4, one of groups 2 and 6 (of 16 elements), and one of the
+	// upper two bits of all four; each second time of the groups after them.
 	kindQ6K
 	// kindU8: a unit is one group: scales [32] in float32, minima [32] if any,
 	// then the words of codes. For everything else.
@@ -153,17 +154,25 @@ func (b *Blocks) setColumn(p []byte, c int, row []byte) error {
 			copy(p[2*c:2*c+2], row)
 			copy(p[64+2*c:64+2*c+2], row[2:])
 			for g := range 8 {
-				p[128+32*g+c], p[128+256+32*g+c] = quant.ScaleMin(row[4:16], g)
+				s := p[128+g/2*1152+g%2*32+c:]
+				s[0], s[64] = quant.ScaleMin(row[4:16], g)
 			}
-			words(p[640+4*c:], row[16:144])
+			for g := range 4 {
+				words(p[256+g*1152+4*c:], row[16+32*g:48+32*g], 128)
+			}
 		}
 	case kindQ6K:
 		for ; len(row) > 0; row, p = row[210:], p[unit:] {
 			copy(p[2*c:2*c+2], row[208:210])
 			for g := range 16 {
-				p[64+32*g+c] = row[192+g]
+				p[64+g/8*3328+g%8*32+c] = row[192+g]
 			}
-			words(p[576+4*c:], row[:192])
+			for h := range 2 {
+				q := p[64+h*3328+256+4*c:]
+				words(q, row[64*h:64*h+32], 384)
+				words(q[128:], row[64*h+32:64*h+64], 384)
+				words(q[256:], row[128+32*h:160+32*h], 384)
+			}
 		}
 	default:
 		return b.setU8(p, c, row)
@@ -171,10 +180,10 @@ func (b *Blocks) setColumn(p []byte, c int, row []byte) error {
 	return nil
 }
 
-// words spreads the words of src over a panel's lines of 128 bytes.
-func words(dst, src []byte) {
+// words puts the words of src stride bytes apart.
+func words(dst, src []byte, stride int) {
 	for i := 0; i < len(src); i += 4 {
-		*(*[4]byte)(dst[32*i:]) = [4]byte(src[i:])
+		*(*[4]byte)(dst[i/4*stride:]) = [4]byte(src[i:])
 	}
 }
 
@@ -189,11 +198,11 @@ func (b *Blocks) setQ4(p []byte, c int, row []byte) error {
 				return fmt.Errorf("%w: a scale of 2^%d", ErrLayout, e)
 			}
 			binary.LittleEndian.PutUint16(d, tensor.FloatToHalf(exp2(e)))
-			words(p[64+4*c:], row[1:size])
+			words(p[64+4*c:], row[1:size], 128)
 			continue
 		}
 		copy(d, row)
-		words(p[64+4*c:], row[2:size])
+		words(p[64+4*c:], row[2:size], 128)
 	}
 	return nil
 }
@@ -224,7 +233,7 @@ func (b *Blocks) setU8(p []byte, c int, row []byte) error {
 				putFloat(p[128+4*c:], parts.Min[g])
 				q = p[256:]
 			}
-			words(q[4*c:], parts.Code[g*b.group:(g+1)*b.group])
+			words(q[4*c:], parts.Code[g*b.group:(g+1)*b.group], 128)
 			p = p[unit:]
 		}
 	}

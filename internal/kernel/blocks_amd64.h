@@ -163,21 +163,21 @@ store: \
 	Q4LOOK((128+128*w)); \
 	VPDPBUSD Z31, Z6, Z17; \
 	VPDPBUSD Z30, Z7, Z17
-// Q4KSCALES loads d and dmin of a unit to Z22 to Z25, and points R15 at the
-// scales and BX at the words.
+// Q4KSCALES loads d and dmin of a unit to Z22 to Z25, and points BX at the first
+// pair of groups.
 #define Q4KSCALES \
 	VCVTPH2PS (BX), Z22; \
 	VCVTPH2PS 32(BX), Z23; \
 	VCVTPH2PS 64(BX), Z24; \
 	VCVTPH2PS 96(BX), Z25; \
-	LEAQ 128(BX), R15; \
-	ADDQ $640, BX
-// Q4KGROUP makes scales and minima of the group at R15+at: Z2, Z3, Z28, Z29.
+	ADDQ $128, BX
+// Q4KGROUP makes scales and minima of the first (at 0) or second (at 32) group of
+// a pair: Z2, Z3, Z28, Z29.
 #define Q4KGROUP(at) \
-	VPMOVZXBD at(R15), Z2; \
-	VPMOVZXBD (at+16)(R15), Z3; \
-	VPMOVZXBD (at+256)(R15), Z28; \
-	VPMOVZXBD (at+272)(R15), Z29; \
+	VPMOVZXBD at(BX), Z2; \
+	VPMOVZXBD (at+16)(BX), Z3; \
+	VPMOVZXBD (at+64)(BX), Z28; \
+	VPMOVZXBD (at+80)(BX), Z29; \
 	VCVTDQ2PS Z2, Z2; \
 	VCVTDQ2PS Z3, Z3; \
 	VCVTDQ2PS Z28, Z28; \
@@ -196,19 +196,19 @@ store: \
 	PREFETCHT0 (AHEAD+64+128*w)(BX); \
 	VPBROADCASTD (4*w)(AX), Z31; \
 	VPBROADCASTD (32+4*w)(AX), Z30; \
-	NIBBLES((128*w)); \
+	NIBBLES((128+128*w)); \
 	VPDPBUSD Z31, Z6, Z16; \
 	VPDPBUSD Z30, Z7, Z18; \
-	NIBBLES((64+128*w)); \
+	NIBBLES((192+128*w)); \
 	VPDPBUSD Z31, Z6, Z17; \
 	VPDPBUSD Z30, Z7, Z19
 // SIX takes word w of column half at j bytes apart into four words and hands each
 // in Z3 to OUT, with the number of its group of 32 and what to hand on. BX points
-// at the lower bits of half a unit, R15 at the upper.
+// at half a unit.
 #define SIX(w, j, OUT, x0, x1, x2, x3) \
-	VMOVDQU64 (128*w+j)(BX), Z0; \
-	VMOVDQU64 (128*(w+8)+j)(BX), Z1; \
-	VMOVDQU64 (128*w+j)(R15), Z2; \
+	VMOVDQU64 (256+384*w+j)(BX), Z0; \
+	VMOVDQU64 (256+384*w+128+j)(BX), Z1; \
+	VMOVDQU64 (256+384*w+256+j)(BX), Z2; \
 	VPANDQ Z26, Z0, Z3; \
 	VPSLLW $4, Z2, Z6; \
 	VPTERNLOGQ $0xF8, Z27, Z6, Z3; \
@@ -231,8 +231,8 @@ store: \
 #define Q6KODD(w) SIX(w, 0, DOTSIX, Z10, Z14, Z18, Z22); SIX(w, 64, DOTSIX, Z11, Z15, Z19, Z23)
 #define Q6KSEED(g, i0, i1) VPBROADCASTD (16*g)(R10), i0; VMOVDQA64 i0, i1
 #define Q6KGROUP(g) \
-	VPMOVSXBD (32*g)(R8), Z2; \
-	VPMOVSXBD (32*g+16)(R8), Z3; \
+	VPMOVSXBD (32*g)(BX), Z2; \
+	VPMOVSXBD (32*g+16)(BX), Z3; \
 	VCVTDQ2PS Z2, Z2; \
 	VCVTDQ2PS Z3, Z3; \
 	VMULPS Z24, Z2, Z2; \
@@ -241,7 +241,10 @@ store: \
 #define Q6KAHEAD(at) \
 	PREFETCHT0 (AHEAD+at)(BX); \
 	PREFETCHT0 (AHEAD+at+64)(BX); \
-	PREFETCHT0 (AHEAD+at+128)(BX)
+	PREFETCHT0 (AHEAD+at+128)(BX); \
+	PREFETCHT0 (AHEAD+at+192)(BX); \
+	PREFETCHT0 (AHEAD+at+256)(BX); \
+	PREFETCHT0 (AHEAD+at+320)(BX)
 // Each unpackX writes a panel's codes to q and its scales (and minima) to s.
 #define UNPACKARGS \
 	MOVQ q+0(FP), DI; \
@@ -261,10 +264,10 @@ store: \
 	VMOVDQU64 Z6, (128*w+j)(DI); \
 	VMOVDQU64 Z7, (128*(w+4)+j)(DI)
 #define Q4KOUT(w) \
-	NIBBLES((128*w)); \
+	NIBBLES((128+128*w)); \
 	VMOVDQU64 Z6, (128*w)(DI); \
 	VMOVDQU64 Z7, (128*(w+8))(DI); \
-	NIBBLES((128*w+64)); \
+	NIBBLES((192+128*w)); \
 	VMOVDQU64 Z6, (128*w+64)(DI); \
 	VMOVDQU64 Z7, (128*(w+8)+64)(DI)
 #define Q4KOUTSCALES \

@@ -52,21 +52,22 @@ func (b *Blocks) unpackColumn(q []uint32, s []float32, p []byte, c int) {
 	case kindQ4K:
 		d, dmin := getHalf(p[2*c:]), getHalf(p[64+2*c:])
 		for g := range 8 {
-			s[64*g] = d * float32(p[128+32*g+c])
-			s[64*g+32] = dmin * float32(p[384+32*g+c])
+			sm := p[128+g/2*1152+g%2*32+c:]
+			s[64*g], s[64*g+32] = d*float32(sm[0]), dmin*float32(sm[64])
 		}
 		for w := range 32 {
-			x, at := word(640, w), w/8*16+w%8
+			x, at := word(256+w/8*1152, w%8), w/8*16+w%8
 			q[32*at], q[32*(at+8)] = x&low, x>>4&low
 		}
 	case kindQ6K:
 		d := getHalf(p[2*c:])
 		for g := range 16 {
-			s[32*g] = d * float32(int8(p[64+32*g+c]))
+			s[32*g] = d * float32(int8(p[64+g/8*3328+g%8*32+c]))
 		}
 		for w := range 16 {
 			at := w/8*32 + w%8
-			x, y, h := word(576, w/8*16+w%8), word(576, w/8*16+8+w%8), word(576, 32+w)
+			half := 64 + w/8*3328 + 256
+			x, y, h := word(half, 3*(w%8)), word(half, 3*(w%8)+1), word(half, 3*(w%8)+2)
 			const two = 0x30303030
 			q[32*at] = x&low | h<<4&two
 			q[32*(at+8)] = y&low | h<<2&two

@@ -87,24 +87,35 @@ func (s *Scratch) shareOut(groups, cols int, f func(worker, group, from, to int)
 }
 
 // inner computes columns from to to of the hidden layer of a group, and rounds
-// them.
+// them: panel by panel, or for a few rows all columns in one go, so that memory is
+// read in long runs.
 func (ws *worker) inner(dst, x *kernel.Rows8, g *laidGroup, hidden int, act Activation, from, to int) {
-	const panel = 32
-	ws.panel = grow(ws.panel, 2*groupRows*panel)
-	for r := g.from; r < g.to; r += groupRows {
-		m := min(groupRows, g.to-r)
-		gate, up := ws.panel[:m*panel], ws.panel[groupRows*panel:][:m*panel]
-		for j := from; j < to; j += panel {
-			kernel.GemmBlocks(&ws.blocks, gate, panel, x, r, r+m, g.gate, j, j+panel, false)
-			kernel.GemmBlocks(&ws.blocks, up, panel, x, r, r+m, g.up, g.upFrom+j, g.upFrom+j+panel, false)
+	step, rows := 32, groupRows
+	if g.to-g.from <= fewTokens {
+		step, rows = to-from, fewTokens
+	}
+	ws.panel = grow(ws.panel, 2*rows*step)
+	for r := g.from; r < g.to; r += rows {
+		m := min(rows, g.to-r)
+		for j := from; j < to; j += step {
+			n := min(step, to-j)
+			gate, up := ws.panel[:m*n], ws.panel[rows*step:][:m*n]
+			kernel.GemmBlocks(&ws.blocks, gate, n, x, r, r+m, g.gate, j, j+n, false)
+			kernel.GemmBlocks(&ws.blocks, up, n, x, r, r+m, g.up, g.upFrom+j, g.upFrom+j+n, false)
 			if g.innerBias != nil {
-				for i := 0; i < len(gate); i += panel {
-					kernel.Add(gate[i:i+panel], g.innerBias[j:j+panel])
-					kernel.Add(up[i:i+panel], g.innerBias[hidden+j:hidden+j+panel])
+				for i := 0; i < len(gate); i += n {
+					kernel.Add(gate[i:i+n], g.innerBias[j:j+n])
+					kernel.Add(up[i:i+n], g.innerBias[hidden+j:hidden+j+n])
 				}
 			}
 			act.gate(gate, gate, up)
-			dst.SetTile(r, m, j, gate)
+			if n == 32 {
+				dst.SetTile(r, m, j, gate)
+				continue
+			}
+			for i := range m {
+				dst.SetPart(r+i, j, gate[i*n:(i+1)*n])
+			}
 		}
 	}
 }
