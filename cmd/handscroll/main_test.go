@@ -396,7 +396,7 @@ func TestHintsSayWhatToDo(t *testing.T) {
 		err  error
 		text string
 	}{
-		{&os.PathError{Op: "write", Path: "context.log", Err: syscall.ENOSPC}, "free some space"},
+		{&os.PathError{Op: "write", Path: "context.log", Err: syscall.ENOSPC}, "Free some space"},
 		{&handscroll.LockedError{Dir: "lib"}, "Wait for that process"},
 		{&handscroll.UnfinishedError{Source: "a"}, "handscroll read -c NAME"},
 		{errors.New("no idea"), ""},

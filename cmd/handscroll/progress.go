@@ -25,13 +25,23 @@ func newProgress(w io.Writer) *progress {
 	return &progress{w: w}
 }
 
-// update shows p, ten times a second at most.
+// update shows how far reading is.
 func (s *progress) update(p handscroll.Progress) {
+	s.show(func() string { return progressLine(p) })
+}
+
+// share shows how many of total bytes a command is done with.
+func (s *progress) share(doing string, done, total int64, took time.Duration) {
+	s.show(func() string { return shareLine(doing, done, total, took) })
+}
+
+// show shows a line, ten times a second at most.
+func (s *progress) show(line func() string) {
 	if s.w == nil || time.Since(s.last) < 100*time.Millisecond {
 		return
 	}
 	s.last = time.Now()
-	fmt.Fprintf(s.w, "\r\x1b[K%s", progressLine(p))
+	fmt.Fprintf(s.w, "\r\x1b[K%s", line())
 }
 
 // clear takes the line away.
@@ -45,9 +55,20 @@ func (s *progress) clear() {
 func progressLine(p handscroll.Progress) string {
 	done := float64(p.Bytes) / float64(max(p.Total, 1))
 	line := fmt.Sprintf("reading %3.0f %%  %d tokens  %s", 100*done, p.Tokens, rate(p.Tokens, p.Elapsed))
-	if p.Elapsed > 2*time.Second && done > 0 && done < 1 {
-		left := time.Duration(float64(p.Elapsed) * (1 - done) / done)
-		line += fmt.Sprintf("  %s left", left.Round(time.Second))
+	return line + timeLeft(done, p.Elapsed)
+}
+
+// shareLine says what is done, how much of it and how long still.
+func shareLine(doing string, done, total int64, took time.Duration) string {
+	share := float64(done) / float64(max(total, 1))
+	return fmt.Sprintf("%s %3.0f %%  %s of %s", doing, 100*share, formatBytes(done), formatBytes(total)) + timeLeft(share, took)
+}
+
+// timeLeft says how long the rest takes, once that can be told.
+func timeLeft(share float64, took time.Duration) string {
+	if took <= 2*time.Second || share <= 0 || share >= 1 {
+		return ""
 	}
-	return line
+	left := time.Duration(float64(took) * (1 - share) / share)
+	return fmt.Sprintf("  %s left", left.Round(time.Second))
 }

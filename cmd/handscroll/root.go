@@ -175,7 +175,7 @@ func hint(err error) string {
 	case errors.As(err, &locked):
 		return "\nWait for that process to end, or end it, and run the command again."
 	case diskFull(err):
-		return "\nWhat was read so far is kept: free some space and run the same command again."
+		return "\nFree some space and run the same command again. What a stored context has so far is kept."
 	}
 	return ""
 }

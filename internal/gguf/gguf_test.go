@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -207,6 +208,88 @@ func TestWriteFile(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*")); len(left) != 1 {
 		t.Errorf("writing left %v", left)
+	}
+}
+
+// TestWriteFunc makes data while writing, and fails where it is too much, too
+// little or cannot be made; nothing is left then.
+func TestWriteFunc(t *testing.T) {
+	broken := errors.New("broken")
+	path := filepath.Join(t.TempDir(), "w.gguf")
+	for says, write := range map[string]func(io.Writer) error{
+		"":           func(out io.Writer) error { _, err := out.Write(tensor.F32Bytes([]float32{1, 2})); return err },
+		"7 bytes":    func(out io.Writer) error { _, err := out.Write(make([]byte, 7)); return err },
+		"9 bytes":    func(out io.Writer) error { _, err := out.Write(make([]byte, 9)); return err },
+		"w.gguf: br": func(io.Writer) error { return broken },
+	} {
+		w := NewWriter()
+		w.Add("before", tensor.F32, []int{1}, make([]byte, 4))
+		w.AddFunc("made", tensor.F32, []int{2}, write)
+		w.Add("after", tensor.F32, []int{1}, tensor.F32Bytes([]float32{3}))
+		err := w.WriteFile(path)
+		left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*"))
+		if says != "" {
+			if err == nil || !strings.Contains(err.Error(), says) || errors.Is(err, broken) != (says == "w.gguf: br") || len(left) > 0 {
+				t.Errorf("want %q, got %v, left %v", says, err, left)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, err := f.Tensor("made")
+		after, err2 := f.Tensor("after")
+		if err != nil || err2 != nil || !bytes.Equal(made.Data, tensor.F32Bytes([]float32{1, 2})) || !bytes.Equal(after.Data, tensor.F32Bytes([]float32{3})) {
+			t.Errorf("read %v %v, %v %v", made, err, after, err2)
+		}
+		if st, err := os.Stat(path); err != nil || st.Size() != f.Size {
+			t.Errorf("size is %d, %v", f.Size, err)
+		}
+		if err := errors.Join(f.Close(), os.Remove(path)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestMetaRoundTrip writes every type that the reader reads.
+func TestMetaRoundTrip(t *testing.T) {
+	values := map[string]any{
+		"u8": uint8(1), "i8": int8(-1), "u16": uint16(2), "i16": int16(-2), "u32": uint32(3), "i32": int32(-3), "u64": uint64(4), "i64": int64(-4),
+		"f32": float32(0.5), "f64": 0.25, "false": false, "true": true, "s": "text", "empty": "",
+		"u8s": []uint8{1}, "i8s": []int8{-1}, "u16s": []uint16{2, 3}, "i16s": []int16{-2}, "u32s": []uint32{3}, "i32s": []int32{-3},
+		"u64s": []uint64{4}, "i64s": []int64{-4}, "f32s": []float32{0.5, 1}, "f64s": []float64{0.25}, "bools": []bool{true, false},
+		"ss": []string{"a", ""}, "none": []string{}, "nested": []any{[]uint8{1}, []string{"x"}, []any{[]bool{true}}}, "no lists": []any{},
+	}
+	w := NewWriter()
+	for k, v := range values {
+		w.Set(k, v)
+	}
+	var b bytes.Buffer
+	if _, err := w.WriteTo(&b); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Parse(b.Bytes(), "meta.gguf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Meta.Keys(); len(got) != len(values) {
+		t.Errorf("keys %q", got)
+	}
+	for k, v := range values {
+		if got := f.Meta.Value(k); !reflect.DeepEqual(got, v) {
+			t.Errorf("%s: %T %v became %T %v", k, v, v, got, got)
+		}
+	}
+	for _, bad := range []any{nil, 1, []int{1}, []any{1}, []any{uint8(1)}, []any{[]any{"x"}}} {
+		w := NewWriter()
+		w.Set("bad", bad)
+		if _, err := w.WriteTo(new(bytes.Buffer)); err == nil || !strings.Contains(err.Error(), "cannot store") {
+			t.Errorf("%T: %v", bad, err)
+		}
 	}
 }
 

@@ -38,19 +38,33 @@ type Tensor struct {
 	Data  []byte // in the mapped file
 }
 
-// File is an open GGUF file.
+// File is an open GGUF file, or all parts of a split one.
 type File struct {
 	Name    string
 	Version uint32
-	Meta    Meta
-	Tensors []*Tensor
+	Size    int64     // bytes, of all parts
+	Meta    Meta      // of the first part
+	Tensors []*Tensor // of all parts
 
 	byName map[string]*Tensor
-	unmap  func() error
+	unmap  []func() error
 }
 
-// Open maps and parses the file at path.
+// Open maps and parses the file at path. The first part of a split model
+// (NAME-00001-of-00003.gguf) opens all.
 func Open(path string) (*File, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.join(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// openFile maps and parses one file.
+func openFile(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %w", err)
@@ -64,18 +78,18 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, errors.Join(err, unmap())
 	}
-	g.unmap = unmap
+	g.unmap = []func() error{unmap}
 	return g, nil
 }
 
 // Close unmaps the file; tensors' Data must not be used after it.
 func (f *File) Close() error {
-	if f.unmap == nil {
-		return nil
+	var errs []error
+	for _, u := range f.unmap {
+		errs = append(errs, u())
 	}
-	u := f.unmap
 	f.unmap = nil
-	return u()
+	return errors.Join(errs...)
 }
 
 // Has says whether the file has a tensor of that name.
@@ -90,10 +104,10 @@ func (f *File) Tensor(name string) (*Tensor, error) {
 	return t, nil
 }
 
-// Parse reads a file from memory; name is used in errors.
+// Parse reads one file from memory, and no other parts; name is used in errors.
 func Parse(data []byte, name string) (*File, error) {
 	r := &reader{data: data}
-	f := &File{Name: name, Meta: Meta{file: name, values: map[string]any{}}, byName: map[string]*Tensor{}}
+	f := &File{Name: name, Size: int64(len(data)), Meta: Meta{file: name, values: map[string]any{}}, byName: map[string]*Tensor{}}
 	if err := r.parse(f); err != nil {
 		return nil, &FormatError{File: name, Offset: err.off, Reason: err.reason}
 	}

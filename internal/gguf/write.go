@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 
 	"github.com/handscroll/handscroll/internal/tensor"
@@ -19,9 +19,18 @@ import (
 type Writer struct {
 	keys    []string
 	values  map[string]any
-	tensors []*Tensor
+	tensors []entry
 	names   map[string]bool
 	errs    []error
+}
+
+// entry is a tensor to be written.
+type entry struct {
+	name  string
+	dtype tensor.DType
+	shape []int
+	size  int // of what write writes
+	write func(io.Writer) error
 }
 
 // NewWriter makes an empty writer.
@@ -29,8 +38,8 @@ func NewWriter() *Writer {
 	return &Writer{values: map[string]any{}, names: map[string]bool{}}
 }
 
-// Set stores a metadata value: uint32, uint64, int32, float32, bool, string, or
-// a slice of string, int32, uint32 or float32.
+// Set stores a metadata value: a boolean, a string, a number of a fixed width, a
+// slice of one of these, or a []any of slices.
 func (w *Writer) Set(key string, value any) {
 	if _, dup := w.values[key]; dup {
 		w.errs = append(w.errs, fmt.Errorf("gguf: metadata %q set twice", key))
@@ -46,20 +55,40 @@ func (w *Writer) Set(key string, value any) {
 
 // Add stores a tensor; shape is outermost first.
 func (w *Writer) Add(name string, dtype tensor.DType, shape []int, data []byte) {
-	n, row := 1, 1
-	for _, s := range shape {
-		// Once a dimension is not positive, n fits no data.
-		n, row = max(n, 0)*s, s
+	if size, err := dataSize(dtype, shape); err == nil && size != len(data) {
+		w.errs = append(w.errs, fmt.Errorf("gguf: tensor %q: %d bytes do not fit shape %v of %v", name, len(data), shape, dtype))
 	}
-	elements, bytes, ok := dtype.Block()
+	w.AddFunc(name, dtype, shape, func(out io.Writer) error {
+		_, err := out.Write(data)
+		return err
+	})
+}
+
+// AddFunc stores a tensor whose data are made by write when the file is written.
+func (w *Writer) AddFunc(name string, dtype tensor.DType, shape []int, write func(io.Writer) error) {
+	size, err := dataSize(dtype, shape)
 	switch {
 	case w.names[name]:
 		w.errs = append(w.errs, fmt.Errorf("gguf: tensor %q added twice", name))
-	case len(shape) > maxDims || n <= 0 || !ok || row%elements != 0 || n/elements*bytes != len(data):
-		w.errs = append(w.errs, fmt.Errorf("gguf: tensor %q: %d bytes do not fit shape %v of %v", name, len(data), shape, dtype))
+	case err != nil:
+		w.errs = append(w.errs, fmt.Errorf("gguf: tensor %q: %w", name, err))
 	}
 	w.names[name] = true
-	w.tensors = append(w.tensors, &Tensor{Name: name, Type: dtype, Shape: slices.Clone(shape), Data: data})
+	w.tensors = append(w.tensors, entry{name, dtype, slices.Clone(shape), size, write})
+}
+
+// dataSize returns the bytes of a tensor.
+func dataSize(dtype tensor.DType, shape []int) (int, error) {
+	n, row := 1, 1
+	for _, s := range shape {
+		// Once a dimension is not positive, n stays no size.
+		n, row = max(n, 0)*s, s
+	}
+	elements, bytes, ok := dtype.Block()
+	if len(shape) > maxDims || n <= 0 || !ok || row%elements != 0 {
+		return 0, fmt.Errorf("shape %v of %v cannot be", shape, dtype)
+	}
+	return n / elements * bytes, nil
 }
 
 // header returns everything before the data, padded.
@@ -80,16 +109,28 @@ func (w *Writer) header() ([]byte, error) {
 	}
 	off := uint64(0)
 	for _, t := range w.tensors {
-		b = appendString(b, t.Name)
-		b = le.AppendUint32(b, uint32(len(t.Shape)))
-		for _, s := range slices.Backward(t.Shape) {
+		b = appendString(b, t.name)
+		b = le.AppendUint32(b, uint32(len(t.shape)))
+		for _, s := range slices.Backward(t.shape) {
 			b = le.AppendUint64(b, uint64(s))
 		}
-		b = le.AppendUint32(b, uint32(t.Type))
+		b = le.AppendUint32(b, uint32(t.dtype))
 		b = le.AppendUint64(b, off)
-		off += uint64(len(t.Data)+defaultAlignment-1) / defaultAlignment * defaultAlignment
+		off += uint64(t.size+defaultAlignment-1) / defaultAlignment * defaultAlignment
 	}
 	return append(b, make([]byte, -len(b)&(defaultAlignment-1))...), nil
+}
+
+// counter counts what is written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
 }
 
 // WriteTo writes the file.
@@ -98,18 +139,23 @@ func (w *Writer) WriteTo(out io.Writer) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := out.Write(b)
-	total := int64(n)
+	c := &counter{w: out}
+	if _, err := c.Write(b); err != nil {
+		return c.n, err
+	}
 	for _, t := range w.tensors {
-		for _, part := range [][]byte{t.Data, make([]byte, -len(t.Data)&(defaultAlignment-1))} {
-			if err != nil {
-				return total, err
-			}
-			n, err = out.Write(part)
-			total += int64(n)
+		begin := c.n
+		if err := t.write(c); err != nil {
+			return c.n, err
+		}
+		if n := c.n - begin; n != int64(t.size) {
+			return c.n, fmt.Errorf("tensor %q: %d bytes of data, want %d", t.name, n, t.size)
+		}
+		if _, err := c.Write(make([]byte, -t.size&(defaultAlignment-1))); err != nil {
+			return c.n, err
 		}
 	}
-	return total, err
+	return c.n, nil
 }
 
 // WriteFile writes the file whole or not at all: under a temporary name, synced,
@@ -140,42 +186,79 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
 }
 
-func appendValue(b []byte, value any) ([]byte, error) {
-	le := binary.LittleEndian
-	switch v := value.(type) {
-	case uint32:
-		return le.AppendUint32(le.AppendUint32(b, typeU32), v), nil
-	case uint64:
-		return le.AppendUint64(le.AppendUint32(b, typeU64), v), nil
-	case int32:
-		return le.AppendUint32(le.AppendUint32(b, typeI32), uint32(v)), nil
-	case float32:
-		return le.AppendUint32(le.AppendUint32(b, typeF32), math.Float32bits(v)), nil
-	case bool:
-		b = append(le.AppendUint32(b, typeBool), 0)
-		if v {
-			b[len(b)-1] = 1
-		}
-		return b, nil
-	case string:
-		return appendString(le.AppendUint32(b, typeString), v), nil
-	case []string:
-		return appendArray(b, typeString, v, appendString), nil
-	case []int32:
-		return appendArray(b, typeI32, v, func(b []byte, x int32) []byte { return le.AppendUint32(b, uint32(x)) }), nil
-	case []uint32:
-		return appendArray(b, typeU32, v, le.AppendUint32), nil
-	case []float32:
-		return appendArray(b, typeF32, v, func(b []byte, x float32) []byte { return le.AppendUint32(b, math.Float32bits(x)) }), nil
+// typeOf returns the type number of a value, or of the elements of a slice.
+func typeOf(value any) (typ uint32, slice, ok bool) {
+	switch value.(type) {
+	case uint8, []uint8:
+		typ = typeU8
+	case int8, []int8:
+		typ = typeI8
+	case uint16, []uint16:
+		typ = typeU16
+	case int16, []int16:
+		typ = typeI16
+	case uint32, []uint32:
+		typ = typeU32
+	case int32, []int32:
+		typ = typeI32
+	case float32, []float32:
+		typ = typeF32
+	case bool, []bool:
+		typ = typeBool
+	case string, []string:
+		typ = typeString
+	case []any:
+		typ = typeArray
+	case uint64, []uint64:
+		typ = typeU64
+	case int64, []int64:
+		typ = typeI64
+	case float64, []float64:
+		typ = typeF64
+	default:
+		return 0, false, false
 	}
-	return nil, fmt.Errorf("cannot store a %T", value)
+	return typ, reflect.TypeOf(value).Kind() == reflect.Slice, true
 }
 
-func appendArray[T any](b []byte, typ uint32, v []T, put func([]byte, T) []byte) []byte {
-	le := binary.LittleEndian
-	b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, typeArray), typ), uint64(len(v)))
-	for _, x := range v {
-		b = put(b, x)
+// appendValue appends the type of a value and the value.
+func appendValue(b []byte, value any) ([]byte, error) {
+	typ, slice, ok := typeOf(value)
+	if !ok {
+		return nil, fmt.Errorf("cannot store a %T", value)
 	}
-	return b
+	if slice {
+		return appendArray(binary.LittleEndian.AppendUint32(b, typeArray), typ, value)
+	}
+	b = binary.LittleEndian.AppendUint32(b, typ)
+	if s, ok := value.(string); ok {
+		return appendString(b, s), nil
+	}
+	return binary.Append(b, binary.LittleEndian, value)
+}
+
+// appendArray appends the type of a slice's elements, their number and them.
+func appendArray(b []byte, typ uint32, slice any) ([]byte, error) {
+	le := binary.LittleEndian
+	b = le.AppendUint64(le.AppendUint32(b, typ), uint64(reflect.ValueOf(slice).Len()))
+	switch v := slice.(type) {
+	case []string:
+		for _, s := range v {
+			b = appendString(b, s)
+		}
+		return b, nil
+	case []any:
+		for _, e := range v {
+			typ, slice, _ := typeOf(e)
+			if !slice {
+				return nil, fmt.Errorf("cannot store a %T within a %T", e, v)
+			}
+			var err error
+			if b, err = appendArray(b, typ, e); err != nil {
+				return nil, err
+			}
+		}
+		return b, nil
+	}
+	return binary.Append(b, le, slice)
 }
