@@ -25,7 +25,7 @@ var imports = map[string]string{
 
 	"tensor":    "",
 	"quant":     "tensor",
-	"kernel":    "quant",
+	"kernel":    "tensor quant",
 	"gguf":      "tensor",
 	"tokenizer": "",
 
@@ -43,7 +43,7 @@ var imports = map[string]string{
 	"kvcache":       "tensor quant kernel",
 	"model":         "nn kvcache gguf tensor quant kernel tokenizer",
 	"model/shipped": "",
-	"convert":       "gguf quant tensor model",
+	"convert":       "gguf quant tensor model tokenizer",
 	"encoder":       "nn media gguf tensor",
 	"prompt":        "tokenizer media",
 	"sample":        "",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/tensor"
+	"github.com/handscroll/handscroll/internal/tokenizer"
 )
 
 // RandomShape is the shape of a model whose speed is to be measured: its weights
@@ -18,19 +19,21 @@ type RandomShape struct {
 	Arch                          string // llama, qwen3moe or qwen3
 	Layers, Width, Vocab, Context int
 	Heads, KVHeads, HeadDim       int
-	Hidden, Experts, TopK         int // Experts 0 is dense
+	Hidden, Experts, TopK         int  // Experts 0 is dense
+	Bytes                         bool // with a vocabulary: bytes and the control tokens of ChatML
 }
 
 // RandomShapes are the shapes that engines are compared with: a like Mixtral, b
-// like Qwen3-MoE, c that of Qwen3-0.6B.
+// like Qwen3-MoE, c that of Qwen3-0.6B; tiny is for tests.
 var RandomShapes = []RandomShape{
-	{"a", "llama", 12, 1024, 32000, 131072, 8, 2, 128, 3584, 8, 2},
-	{"b", "qwen3moe", 10, 1024, 50304, 131072, 16, 2, 128, 256, 128, 8},
-	{"c", "qwen3", 28, 1024, 151936, 131072, 16, 8, 128, 3072, 0, 0},
+	{"a", "llama", 12, 1024, 32000, 131072, 8, 2, 128, 3584, 8, 2, false},
+	{"b", "qwen3moe", 10, 1024, 50304, 131072, 16, 2, 128, 256, 128, 8, false},
+	{"c", "qwen3", 28, 1024, 151936, 131072, 16, 8, 128, 3072, 0, 0, false},
+	{"tiny", "qwen3moe", 2, 256, 259, 8192, 4, 2, 64, 256, 4, 2, true},
 }
 
 // Random writes a model of random weights of a shape: all matrices in one type, or
-// in the mixture that is called Q4_K_M. It has no vocabulary.
+// in the mixture that is called Q4_K_M. But for the tiny one, it has no vocabulary.
 func Random(path string, shape RandomShape, typ string, seed uint64) error {
 	g := random{w: gguf.NewWriter(), s: shape, typ: strings.ToUpper(typ), rng: rand.NewPCG(seed, 0x72616e646f6d)}
 	switch g.typ {
@@ -68,7 +71,35 @@ func (g *random) metadata() {
 	}
 	g.w.Set(key+"attention.layer_norm_rms_epsilon", float32(1e-6))
 	g.w.Set(key+"rope.freq_base", float32(1e6))
+	if s.Bytes {
+		g.vocabulary()
+		return
+	}
 	g.w.Set("tokenizer.ggml.model", "no_vocab")
+}
+
+// vocabulary sets a byte-level BPE without merges, with the control tokens and the
+// template of ChatML.
+func (g *random) vocabulary() {
+	special := []string{"<|endoftext|>", "<|im_start|>", "<|im_end|>"}
+	v := tokenizer.Vocab{Special: len(special)}
+	var types []int32
+	for _, t := range special {
+		v.Pieces, types = append(v.Pieces, []byte(t)), append(types, 3)
+	}
+	for b := range 256 {
+		v.Pieces, types = append(v.Pieces, []byte{byte(b)}), append(types, 1)
+	}
+	tokens, _ := v.Strings()
+	g.w.Set("tokenizer.ggml.model", "gpt2")
+	g.w.Set("tokenizer.ggml.pre", "gpt-2")
+	g.w.Set("tokenizer.ggml.tokens", tokens)
+	g.w.Set("tokenizer.ggml.token_type", types)
+	g.w.Set("tokenizer.ggml.merges", []string{})
+	g.w.Set("tokenizer.ggml.eos_token_id", uint32(2))
+	g.w.Set("tokenizer.ggml.bos_token_id", uint32(0))
+	g.w.Set("tokenizer.ggml.add_bos_token", false)
+	g.w.Set("tokenizer.chat_template", "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}")
 }
 
 func (g *random) tensors() {

@@ -2,14 +2,18 @@ package engine
 
 import "fmt"
 
-// MemoryError says that a context does not fit into memory.
+// MemoryError says that a context, or a model's weights, do not fit into memory.
 type MemoryError struct {
-	Tokens int64 // estimated
-	Bytes  int64 // that they and their text need
-	Max    int64 // that may be used
+	What   string // needs it; "" is a context of Tokens tokens
+	Tokens int64  // estimated
+	Bytes  int64  // that they and their text need
+	Max    int64  // that may be used
 }
 
 func (e *MemoryError) Error() string {
+	if e.What != "" {
+		return fmt.Sprintf("engine: %s need %.1f MB of memory; %.1f MB may be used", e.What, float64(e.Bytes)/1e6, float64(e.Max)/1e6)
+	}
 	return fmt.Sprintf("engine: a context of about %d tokens needs %.1f MB of memory; %.1f MB may be used",
 		e.Tokens, float64(e.Bytes)/1e6, float64(e.Max)/1e6)
 }

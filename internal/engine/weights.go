@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"runtime"
+	"sync"
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/kvcache"
@@ -17,8 +19,15 @@ import (
 // by several goroutines, until Close.
 type Weights struct {
 	*Vocabulary
-	f *gguf.File
-	m *model.Transformer
+	f     *gguf.File
+	m     *model.Transformer
+	team  *nn.Team
+	batch batcher
+
+	prepare sync.Once
+	failed  error // why preparing failed
+	tries   sync.Once
+	prefix  *sample.TokenTrie
 }
 
 // OpenWeights maps a GGUF file of open weights. A file whose tokenizer is missing
@@ -34,7 +43,34 @@ func OpenWeights(path string) (w *Weights, err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	w.Vocabulary = loadVocabulary(f)
+	if v := w.v; v != nil && v.Size() > w.m.Vocab {
+		return nil, errors.Join(fmt.Errorf("engine: %s: %d tokens in the vocabulary and %d in the embedding", f.Name, v.Size(), w.m.Vocab), f.Close())
+	}
+	w.team = nn.NewTeam(runtime.GOMAXPROCS(0))
+	w.batch.m = w.m
+	w.batch.s.Use(w.team)
 	return w, nil
+}
+
+// Prepare lays the weights out for sessions, which takes as much memory as the
+// file; NewSession does it if it was not done. Memory that is not there is refused
+// with the numbers.
+func (w *Weights) Prepare(progress func(done, total int)) error {
+	w.prepare.Do(func() {
+		need, limit := int64(w.m.LaidSize()), MemoryLimit()
+		if limit > 0 && need > limit {
+			w.failed = &MemoryError{What: "the weights of " + w.f.Name, Bytes: need, Max: limit}
+			return
+		}
+		w.m.Lay(w.team, progress)
+	})
+	return w.failed
+}
+
+// trie returns the vocabulary as answers by a schema need it.
+func (w *Weights) trie() *sample.TokenTrie {
+	w.tries.Do(func() { w.prefix = sample.NewTokenTrie(w.m.Vocab, w.v.Piece) })
+	return w.prefix
 }
 
 // Vocabulary is a file's tokenizer.
@@ -61,8 +97,11 @@ func loadVocabulary(f *gguf.File) *Vocabulary {
 	return &Vocabulary{v, err, f.Name}
 }
 
-// Close unmaps the file.
-func (w *Weights) Close() error { return w.f.Close() }
+// Close gives the file and the team back.
+func (w *Weights) Close() error {
+	w.team.Close()
+	return w.f.Close()
+}
 
 // Shape returns the model's sizes.
 func (w *Weights) Shape() model.Shape { return w.m.Shape }
@@ -119,6 +158,7 @@ func (w *Weights) Likelihoods(ctx context.Context, ids []int32, top int) (out []
 		return nil, fmt.Errorf("engine: %d tokens are more than the %d that %s was trained on", len(ids), w.m.Context, w.f.Name)
 	}
 	seq, s := w.m.NewSequence(kvcache.F32), new(nn.Scratch)
+	s.Use(w.team)
 	logits := make([]float32, min(scoreRows, len(ids))*w.m.Vocab)
 	next := 0.0 // log-probability of the token at hand, by the row before
 	for from := 0; from < len(ids); from += scoreRows {

@@ -11,16 +11,16 @@ func ToHalf(dst []uint16, x []float32) {
 // Widen8Cols computes dst [rows, 32] = q [rows, 32], each column times its scale
 // [32].
 func Widen8Cols(dst []float32, q []int8, scale []float32) {
-	need(len(q), len(dst))
-	need(len(scale), 32)
+	need(len(dst), len(q))
+	need(32, len(scale))
 	widen8Cols(dst, q, scale)
 }
 
 // Widen8Rows computes dst [rows, 32] = q [rows, 32], each row times its scale
 // [rows].
 func Widen8Rows(dst []float32, q []int8, scale []float32) {
-	need(len(q), len(dst))
-	need(32*len(scale), len(dst))
+	need(len(dst), len(q))
+	need(len(dst), 32*len(scale))
 	widen8Rows(dst, q, scale)
 }
 
@@ -32,8 +32,8 @@ func SoftmaxPart(x []float32, scale float32) (top, sum float32) {
 }
 
 func toHalfGeneric(dst []uint16, x []float32) {
-	for i, v := range x {
-		dst[i] = tensor.FloatToHalf(v)
+	for i := range dst {
+		dst[i] = tensor.FloatToHalf(x[i])
 	}
 }
 

@@ -11,7 +11,7 @@ func widen8RowsAVX512(dst *float32, q *int8, scale *float32, rows int)
 
 func toHalf(dst []uint16, x []float32) {
 	if has.avx512 {
-		toHalfAVX512(dst[:len(x)], x)
+		toHalfAVX512(dst, x)
 		return
 	}
 	toHalfGeneric(dst, x)

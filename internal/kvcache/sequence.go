@@ -45,6 +45,9 @@ func NewSequence(shapes []LayerShape, f Format) *Sequence {
 // Len returns the number of tokens that every layer has seen.
 func (s *Sequence) Len() int { return s.n }
 
+// Format returns how keys and values are stored.
+func (s *Sequence) Format() Format { return s.format }
+
 // Advance says that all layers were given n more tokens.
 func (s *Sequence) Advance(n int) {
 	s.n += n

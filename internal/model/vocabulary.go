@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/tokenizer"
@@ -14,6 +15,28 @@ type Vocabulary struct {
 	BOS, EOS, EOT  int32 // of a text, of an answer
 	AddBOS, AddEOS bool  // around a text
 	Template       string
+}
+
+// endTexts are tokens that end an answer in the chat formats of supported models,
+// where the file does not say so itself.
+var endTexts = []string{"<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<turn|>", "<|end|>", "<|return|>", "<|call|>", "<|endoftext|>"}
+
+// Ends returns the tokens that end an answer.
+func (v *Vocabulary) Ends() []int32 {
+	var ends []int32
+	add := func(id int32) {
+		if id >= 0 && !slices.Contains(ends, id) {
+			ends = append(ends, id)
+		}
+	}
+	add(v.EOS)
+	add(v.EOT)
+	for _, text := range endTexts {
+		if ids := v.EncodeSpecial(nil, []byte(text)); len(ids) == 1 && len(v.Piece(ids[0])) == 0 {
+			add(ids[0])
+		}
+	}
+	return ends
 }
 
 // LoadVocabulary reads the tokenizer of an open-weights file.
