@@ -20,7 +20,7 @@ const modulePath = "github.com/handscroll/handscroll"
 // import more. To change a line is to change the architecture: say why in
 // docs/rationale.md.
 var imports = map[string]string{
-	".":              "engine media media/all model/shipped",
+	".":              "engine media media/all model/shipped kvcache sample",
 	"cmd/handscroll": ". server studio train eval eval/task convert",
 
 	"tensor":    "",

@@ -127,6 +127,10 @@ func (c *Context) Ask(ctx context.Context, question string) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	return answerOf(a), nil
+}
+
+func answerOf(a *engine.Answer) *Answer {
 	out := &Answer{
 		Text: a.Text, Found: a.Found, Cut: a.Cut,
 		Usage:   Usage{PromptTokens: a.Prompt, CachedTokens: a.Cached, AnswerTokens: a.Tokens},
@@ -135,7 +139,7 @@ func (c *Context) Ask(ctx context.Context, question string) (*Answer, error) {
 	for _, e := range a.Evidence {
 		out.Evidence = append(out.Evidence, Evidence(e))
 	}
-	return out, nil
+	return out
 }
 
 // Tokens returns the context's length.

@@ -26,6 +26,18 @@ func OpenWeights(path string) (*Weights, error) {
 // Close gives the file back.
 func (w *Weights) Close() error { return w.w.Close() }
 
+// Prepare lays the weights out in memory, which reading and answering need and do
+// themselves; it is here to be waited for with progress.
+func (w *Weights) Prepare(progress func(done, total int)) error { return w.w.Prepare(progress) }
+
+// Name and Fingerprint identify the weights, as those of [Model] do.
+func (w *Weights) Name() string        { return w.w.Identity().Name }
+func (w *Weights) Fingerprint() string { return w.w.Identity().Fingerprint }
+
+// IsNative reports whether a GGUF file holds a model of this module's own
+// architecture, for [Open], rather than open weights.
+func IsNative(path string) (bool, error) { return engine.IsNative(path) }
+
 // WeightsInfo is what a file says about its model.
 type WeightsInfo struct {
 	Architecture, Name string

@@ -17,6 +17,7 @@ import (
 
 type askFlags struct {
 	model     modelFlags
+	answer    answerFlags
 	files     []string
 	context   string
 	json      bool
@@ -37,11 +38,15 @@ file, a directory, a quoted glob ('src/**/*.go') or - for standard input; .gz,
 .tar.gz and .tgz are opened. Binary files are skipped. With -f and -c together
 the files are read after the stored context, for this question only.
 
+With --model naming open weights (Mixtral, Qwen3, Gemma 4, gpt-oss, Phi-2, MiniCPM …)
+these answer, and the flags marked so say how.
+
 The exit code is 0 if an answer was found, 3 if it is not in the context, 1 on an
 error, 2 on a wrong command line, 130 after Ctrl-C.`,
 		Example: `  handscroll ask -f src "What is the default port?"
   handscroll ask -f book.txt.gz -f notes "Who opens the gate?"
-  handscroll ask -c library --json "Who opens the gate?"`,
+  handscroll ask -c library --json "Who opens the gate?"
+  handscroll ask -m mixtral-8x7b-q4_k_m.gguf -f notes.md "What did we agree on?"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{errors.New("ask: no question")}
@@ -61,12 +66,13 @@ error, 2 on a wrong command line, 130 after Ctrl-C.`,
 		},
 	}
 	f.model.add(cmd)
+	f.answer.add(cmd)
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file, directory, glob or - to read (repeatable)")
 	cmd.Flags().StringVarP(&f.context, "context", "c", "", "stored context to ask")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
 	cmd.Flags().Var(&f.memory, "memory", "memory that the context may take, such as 2GB (default: what is free)")
 	cmd.Flags().IntVar(&f.maxTokens, "max-tokens", 512, "longest answer, in tokens")
-	cmd.Flags().Int64Var(&f.seed, "seed", 0, "seed, echoed in the output; answers are greedy and do not depend on it")
+	cmd.Flags().Int64Var(&f.seed, "seed", 0, "seed of the choice of tokens, echoed in the output; greedy answers do not depend on it")
 	return cmd
 }
 
@@ -87,21 +93,28 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 			return err
 		}
 	}
-	model, err := f.model.open()
+	weights, err := f.answer.options(f.memory, f.seed, f.maxTokens)
 	if err != nil {
 		return err
 	}
-	opts := handscroll.ContextOptions{Threads: f.model.threads, MaxMemory: int64(f.memory), MaxAnswer: f.maxTokens}
-	c := model.NewContext(opts)
+	dir := ""
 	if f.context != "" {
-		stored, err := openStored(model, f.context, opts)
-		if err != nil {
+		if dir, err = storedDir(f.context); err != nil {
 			return err
 		}
-		defer stored.Close()
-		if c = stored; len(parts) > 0 {
-			c = stored.Fork()
-		}
+	}
+	opts := handscroll.ContextOptions{Threads: f.model.threads, MaxMemory: int64(f.memory), MaxAnswer: f.maxTokens}
+	stream := !f.json && isTerminal(cmd.OutOrStdout())
+	if stream {
+		weights.Emit = func(text string) { fmt.Fprint(cmd.OutOrStdout(), shown.Replace(text)) }
+	}
+	c, model, done, err := f.model.openReading(cmd, dir, opts, weights)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if dir != "" && len(parts) > 0 {
+		c = fork(c)
 	}
 	if len(parts) > 0 {
 		show := newProgress(cmd.ErrOrStderr())
@@ -121,7 +134,7 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 	if f.json {
 		err = printJSON(cmd, a, model, f.seed)
 	} else {
-		err = printAnswer(cmd.OutOrStdout(), a)
+		err = printAnswer(cmd.OutOrStdout(), a, stream && isWeights(c))
 	}
 	if err == nil && !a.Found {
 		return errNotFound
@@ -177,15 +190,6 @@ func saySkipped(w io.Writer, skipped []handscroll.Skipped) {
 	fmt.Fprintf(w, "handscroll: skipped %d files: %s\n", len(skipped), strings.Join(reasons, ", "))
 }
 
-// openStored opens a stored context that exists.
-func openStored(model *handscroll.Model, name string, opts handscroll.ContextOptions) (*handscroll.Context, error) {
-	dir, err := storedDir(name)
-	if err != nil {
-		return nil, err
-	}
-	return model.OpenContext(dir, opts)
-}
-
 // storedDir returns the directory of a stored context that exists.
 func storedDir(name string) (string, error) {
 	dir, err := handscroll.ContextDir(name)
@@ -201,8 +205,13 @@ func storedDir(name string) (string, error) {
 // shown keeps text from files from commanding the terminal.
 var shown = strings.NewReplacer("\x1b", "␛", "\u009b", "␛[")
 
-func printAnswer(w io.Writer, a *handscroll.Answer) error {
-	if _, err := fmt.Fprintln(w, shown.Replace(a.Text)); err != nil {
+// printAnswer prints an answer, or what follows one that was streamed.
+func printAnswer(w io.Writer, a *handscroll.Answer, streamed bool) error {
+	text := shown.Replace(a.Text)
+	if streamed {
+		text = ""
+	}
+	if _, err := fmt.Fprintln(w, text); err != nil {
 		return err
 	}
 	for i, e := range a.Evidence {
@@ -250,7 +259,7 @@ type timingsJSON struct {
 	AnswerS float64 `json:"answer_s"`
 }
 
-func printJSON(cmd *cobra.Command, a *handscroll.Answer, model *handscroll.Model, seed int64) error {
+func printJSON(cmd *cobra.Command, a *handscroll.Answer, model identified, seed int64) error {
 	out := answerJSON{
 		Answer: a.Text, Found: a.Found, Evidence: []evidenceJSON{},
 		Usage:   usageJSON(a.Usage),
@@ -265,7 +274,7 @@ func printJSON(cmd *cobra.Command, a *handscroll.Answer, model *handscroll.Model
 }
 
 // modelName names a model and, shortly, its weights.
-func modelName(m *handscroll.Model) string {
+func modelName(m identified) string {
 	return fmt.Sprintf("%s@%.12s", m.Name(), m.Fingerprint())
 }
 

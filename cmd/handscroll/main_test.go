@@ -411,7 +411,7 @@ func TestHintsSayWhatToDo(t *testing.T) {
 func TestOutputCommandsNoTerminal(t *testing.T) {
 	var b strings.Builder
 	a := &handscroll.Answer{Text: "red \x1b[31m", Evidence: []handscroll.Evidence{{Source: "f\x1bc", Line: 1, Quote: "caf\xe9 \u009b2J"}}}
-	if err := printAnswer(&b, a); err != nil || b.String() != "red ␛[31m\n\nf␛c:1: caf\xe9 ␛[2J\n" {
+	if err := printAnswer(&b, a, false); err != nil || b.String() != "red ␛[31m\n\nf␛c:1: caf\xe9 ␛[2J\n" {
 		t.Errorf("%q, %v", b.String(), err)
 	}
 }

@@ -15,6 +15,8 @@ type readFlags struct {
 	model   modelFlags
 	context string
 	replace bool
+	cache   string
+	window  int
 }
 
 func newReadCmd() *cobra.Command {
@@ -36,6 +38,8 @@ Contexts are kept under HANDSCROLL_HOME, or in the platform's data directory.`,
 	}
 	f.model.add(cmd)
 	cmd.Flags().StringVarP(&f.context, "context", "c", "", "name of the stored context")
+	cmd.Flags().StringVar(&f.cache, "cache", "f16", "open weights: keys and values as f16, q8_0 or f32")
+	cmd.Flags().IntVar(&f.window, "context-size", 0, "open weights: tokens of prompt and answer (default: what the model was trained on)")
 	cmd.Flags().BoolVar(&f.replace, "replace", false, "read files that have changed again, in place of their old text")
 	return cmd
 }
@@ -57,15 +61,12 @@ func (f *readFlags) run(cmd *cobra.Command, names []string) error {
 			return err
 		}
 	}
-	model, err := f.model.open()
+	opts := handscroll.ContextOptions{Threads: f.model.threads, Replace: f.replace}
+	c, _, done, err := f.model.openReading(cmd, dir, opts, handscroll.WeightsOptions{Cache: f.cache, Context: f.window})
 	if err != nil {
 		return err
 	}
-	c, err := model.OpenContext(dir, handscroll.ContextOptions{Threads: f.model.threads, Replace: f.replace})
-	if err != nil {
-		return err
-	}
-	defer c.Close()
+	defer done()
 	show := newProgress(cmd.ErrOrStderr())
 	var last handscroll.Progress
 	begin := time.Now()

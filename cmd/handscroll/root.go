@@ -81,6 +81,7 @@ questions about them, showing the passage that the answer stands in.`,
 		newTrainCmd(),
 		newNiahCmd(),
 		newBenchCmd(),
+		newChatCmd(),
 		newScoreCmd(),
 		newTokenizeCmd(),
 		newModelCmd(),
@@ -95,18 +96,25 @@ type modelFlags struct {
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.path, "model", "", "model file (GGUF); the one in this program by default")
+	cmd.Flags().StringVarP(&f.path, "model", "m", "", "model file (GGUF), native or open weights; the one in this program by default")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads to compute with (default: one a processor)")
 }
 
 func (f *modelFlags) open() (*handscroll.Model, error) {
+	if err := f.setThreads(); err != nil {
+		return nil, err
+	}
+	return handscroll.Open(f.path)
+}
+
+func (f *modelFlags) setThreads() error {
 	if f.threads < 0 {
-		return nil, usageError{fmt.Errorf("--threads %d", f.threads)}
+		return usageError{fmt.Errorf("--threads %d", f.threads)}
 	}
 	if f.threads > 0 {
 		runtime.GOMAXPROCS(f.threads)
 	}
-	return handscroll.Open(f.path)
+	return nil
 }
 
 // size is a flag in bytes, such as 512MB, 1.5GiB or 4g.

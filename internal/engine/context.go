@@ -147,6 +147,17 @@ func sources(segments []*kvcache.Segment) []Source {
 // StoredSources returns the parts of the context stored in dir, whatever model
 // read it, and that model.
 func StoredSources(dir string) ([]Source, kvcache.Identity, error) {
+	parts, id, ok, err := kvcache.SavedParts(dir)
+	if err != nil {
+		return nil, id, err
+	}
+	if ok {
+		var out []Source
+		for _, p := range parts {
+			out = append(out, sourceOf(p, true))
+		}
+		return out, id, nil
+	}
 	store, err := kvcache.Open(dir, kvcache.Identity{})
 	if err != nil {
 		return nil, kvcache.Identity{}, err

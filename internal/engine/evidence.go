@@ -66,7 +66,7 @@ func (c *Context) evidence(steps []model.Step) []Evidence {
 			found = addTo(found, seg.Text, index, at, h.Weight)
 		}
 	}
-	found = c.join(found, joinWeight*float32(n))
+	found = join(found, joinWeight*float32(n), func(i int) []byte { return c.pages.Segments()[i].Text })
 	slices.SortStableFunc(found, func(a, b passage) int { return cmp.Compare(b.weight, a.weight) })
 	var out []Evidence
 	for i, p := range found {
@@ -101,7 +101,8 @@ func addTo(found []passage, text []byte, index int, at int64, weight float32) []
 
 // join makes one of passages of at least some weight that follow one another or
 // overlap, as the lines of a long quotation do, while they stay short enough.
-func (c *Context) join(found []passage, least float32) []passage {
+// textOf returns the text that passages of an index are in.
+func join(found []passage, least float32, textOf func(index int) []byte) []passage {
 	slices.SortFunc(found, func(a, b passage) int {
 		return cmp.Or(cmp.Compare(a.index, b.index), cmp.Compare(a.from, b.from))
 	})
@@ -111,7 +112,7 @@ func (c *Context) join(found []passage, least float32) []passage {
 			last := &out[n-1]
 			to := max(last.to, p.to)
 			strong := min(last.weight, p.weight) >= least
-			if strong && last.index == p.index && to-last.from <= maxQuote && c.touch(p.index, last.to, p.from) {
+			if strong && last.index == p.index && to-last.from <= maxQuote && touch(textOf(p.index), last.to, p.from) {
 				last.to = to
 				last.weight += p.weight
 				continue
@@ -123,11 +124,11 @@ func (c *Context) join(found []passage, least float32) []passage {
 }
 
 // touch reports whether only white space lies between two bytes of a text.
-func (c *Context) touch(index int, from, to int64) bool {
+func touch(text []byte, from, to int64) bool {
 	if from >= to {
 		return true
 	}
-	return to-from <= 64 && len(bytes.TrimSpace(c.pages.Segments()[index].Text[from:to])) == 0
+	return to-from <= 64 && len(bytes.TrimSpace(text[from:to])) == 0
 }
 
 // wordOffset is where a token begins, past the white space that it may open

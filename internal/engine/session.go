@@ -20,7 +20,8 @@ type Session struct {
 	ids    []int32   // what seq holds
 	logits []float32 // [Vocab] after the last of them; none if fresh is false
 	fresh  bool
-	limit  int // tokens
+	limit  int       // tokens
+	watch  []float32 // of each token of an answer; see model.Piece
 }
 
 // SessionOptions say how much a session may hold.
@@ -117,7 +118,7 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done, 
 
 // step reads ids, at most passTokens, and what comes after them if asked.
 func (s *Session) step(ctx context.Context, ids []int32, logits bool) error {
-	p := model.Piece{Seq: s.seq, IDs: ids}
+	p := model.Piece{Seq: s.seq, IDs: ids, Watch: s.watch}
 	if logits {
 		p.Logits = s.logits
 	}

@@ -24,10 +24,12 @@ type Weights struct {
 	team  *nn.Team
 	batch batcher
 
-	prepare sync.Once
-	failed  error // why preparing failed
-	tries   sync.Once
-	prefix  *sample.TokenTrie
+	prepare  sync.Once
+	failed   error // why preparing failed
+	tries    sync.Once
+	prefix   *sample.TokenTrie
+	identify sync.Once
+	id       kvcache.Identity
 }
 
 // OpenWeights maps a GGUF file of open weights. A file whose tokenizer is missing
@@ -71,6 +73,18 @@ func (w *Weights) Prepare(progress func(done, total int)) error {
 func (w *Weights) trie() *sample.TokenTrie {
 	w.tries.Do(func() { w.prefix = sample.NewTokenTrie(w.m.Vocab, w.v.Piece) })
 	return w.prefix
+}
+
+// IsNative reports whether a GGUF file holds a model of the native architecture.
+func IsNative(path string) (is bool, err error) {
+	defer recoverTo(&err)
+	f, err := gguf.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	arch, err := f.Meta.String("general.architecture")
+	return arch == model.Architecture, err
 }
 
 // Vocabulary is a file's tokenizer.

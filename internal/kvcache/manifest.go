@@ -24,7 +24,8 @@ type manifest struct {
 	Version     int    `json:"version"`
 	Model       string `json:"model"`
 	Fingerprint string `json:"fingerprint"`
-	Committed   int64  `json:"committed"` // bytes of the log
+	Committed   int64  `json:"committed"`       // bytes of the log; of open weights, tokens in pages
+	Cache       string `json:"cache,omitempty"` // how open weights' keys and values are stored
 	Segments    int    `json:"segments"`
 	Tokens      int64  `json:"tokens"`
 	Text        int64  `json:"text"`     // bytes of the segments' texts
@@ -131,6 +132,9 @@ func List(home string) ([]Info, error) {
 			info.Bytes = fi.Size()
 			info.Complete = info.Complete && fi.Size() == m.Committed
 		}
+		if m.Cache != "" {
+			info.Bytes = savedBytes(dir)
+		}
 		out = append(out, info)
 	}
 	return out, nil
@@ -163,6 +167,9 @@ func Remove(dir string) error {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("kvcache: %w", err)
 		}
+	}
+	if err := removeSaved(dir); err != nil {
+		return err
 	}
 	if runtime.GOOS == "windows" {
 		unlock() // an open file cannot be removed there

@@ -56,6 +56,9 @@ func Open(dir string, id Identity) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if m.Cache != "" {
+		return nil, &ModelError{filepath.Join(dir, manifestName), Identity{Name: m.Model, Fingerprint: m.Fingerprint}, id}
+	}
 	s.complete = m.Complete
 	if err := s.load(m.Committed, 0); err != nil {
 		s.Close()

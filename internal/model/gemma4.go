@@ -149,7 +149,7 @@ func (a *gemma4) layers(in *batch, x []float32) {
 			b.attn.KeysValues(s, w, k, v, h, t)
 			in.keep(i, width, k, v)
 		}
-		b.attn.Forward(s, w, y, q, in.look(b.source), t)
+		b.attn.Forward(s, w, y, q, in.look(b.source), in.watched(i, b.attn, t))
 		b.postAttn.Forward(s, w, y, y)
 		kernel.Add(x, y)
 

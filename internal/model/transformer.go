@@ -51,10 +51,12 @@ type forwarder interface {
 // other.
 type batch struct {
 	*nn.Scratch
+	layers int
 	seqs   []*kvcache.Sequence
 	ids    []int32
 	spans  []nn.Span
-	caches []nn.Cache // of the layer at hand
+	caches []nn.Cache  // of the layer at hand
+	watch  [][]float32 // of each piece; nil if none is watched
 }
 
 // architectures are the loaders of GGUF architectures. A loader reads what is of
@@ -133,13 +135,16 @@ type Piece struct {
 	Seq    *kvcache.Sequence
 	IDs    []int32   // what comes after the tokens that Seq holds
 	Logits []float32 // [n, Vocab]: receives the logits of the last n of them, or nil
+	// Watch, if not nil and there is one id, has added to it, for each position up to
+	// the id's own, the squares of what the heads of some layers in the middle give it.
+	Watch []float32
 }
 
 // Forward reads pieces of different sequences in one pass. What comes of a piece
 // does not depend on the others. It fails on ids outside the vocabulary, before
 // anything is read.
 func (m *Transformer) Forward(s *nn.Scratch, pieces ...Piece) error {
-	b := &batch{Scratch: s}
+	b := &batch{Scratch: s, layers: m.Layers}
 	for _, p := range pieces {
 		for i, id := range p.IDs {
 			if id < 0 || int(id) >= m.Vocab {
@@ -150,8 +155,14 @@ func (m *Transformer) Forward(s *nn.Scratch, pieces ...Piece) error {
 			panic("model: more logits than ids")
 		}
 		b.seqs = append(b.seqs, p.Seq)
+		if p.Watch != nil {
+			b.watch = make([][]float32, len(pieces))
+		}
 		b.spans = append(b.spans, nn.Span{Start: len(b.ids), End: len(b.ids) + len(p.IDs), Pos: p.Seq.Len()})
 		b.ids = append(b.ids, p.IDs...)
+	}
+	for i := range b.watch {
+		b.watch[i] = pieces[i].Watch
 	}
 	s.Reset()
 	s.Keep = false
@@ -234,8 +245,21 @@ func (b *batch) attend(w []float32, a *nn.Attention, layer int, x, h []float32, 
 	a.Queries(b.Scratch, w, q, h, t)
 	a.KeysValues(b.Scratch, w, k, v, h, t)
 	b.keep(layer, width, k, v)
-	a.Forward(b.Scratch, w, x, q, b.look(layer), t)
+	a.Forward(b.Scratch, w, x, q, b.look(layer), b.watched(layer, a, t))
 	b.Release(mark)
+}
+
+// watched returns t, with what is watched if the layer is one of up to six in the
+// middle of those that see everything.
+func (b *batch) watched(layer int, a *nn.Attention, t *nn.Tokens) *nn.Tokens {
+	layers := b.layers
+	step := max(1, layers/12)
+	if b.watch == nil || a.Window > 0 || layer < layers/3 || layer >= max(layers/3+1, 5*layers/6) || layer%step != 0 {
+		return t
+	}
+	w := *t
+	w.Watch = b.watch
+	return &w
 }
 
 // preNorm is the usual stack: each block normalises, attends, normalises and

@@ -69,7 +69,7 @@ func logits(t *testing.T, m *Transformer, ids []int32, chunks ...int) []float32 
 			n, chunks = min(n, chunks[0]), chunks[1:]
 		}
 		part := make([]float32, n*m.Vocab)
-		if err := m.Forward(s, Piece{seq, ids[:n], part}); err != nil {
+		if err := m.Forward(s, Piece{Seq: seq, IDs: ids[:n], Logits: part}); err != nil {
 			t.Fatal(err)
 		}
 		out, ids = append(out, part...), ids[n:]
@@ -261,7 +261,7 @@ func TestTransformerChunks(t *testing.T) {
 	seq, s := m.NewSequence(kvcache.F32), new(nn.Scratch)
 	last := make([]float32, m.Vocab)
 	for _, part := range [][]int32{ids[:60], {5, 6, 7}, ids[60:]} {
-		if err := m.Forward(s, Piece{seq, part, last}); err != nil {
+		if err := m.Forward(s, Piece{Seq: seq, IDs: part, Logits: last}); err != nil {
 			t.Fatal(err)
 		}
 		if len(part) == 3 {
@@ -271,7 +271,7 @@ func TestTransformerChunks(t *testing.T) {
 	if d := maxDiff(last, want[99*m.Vocab:]); !(d <= 1e-4) {
 		t.Errorf("after going back the logits differ by up to %g", d)
 	}
-	if err := m.Forward(s, Piece{seq, []int32{int32(m.Vocab)}, last}); err == nil || !strings.Contains(err.Error(), "vocabulary") {
+	if err := m.Forward(s, Piece{Seq: seq, IDs: []int32{int32(m.Vocab)}, Logits: last}); err == nil || !strings.Contains(err.Error(), "vocabulary") {
 		t.Errorf("an id outside of the vocabulary: %v", err)
 	}
 }

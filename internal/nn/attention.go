@@ -118,7 +118,8 @@ type attentionRun struct {
 	// Partial results of single pages, [parts, rows]: the largest logit, the sum
 	// of exponentials, and [HeadDim] of values.
 	top, sum, acc []float32
-	rows          int // of a part
+	rows          int       // of a part
+	seen          []float32 // [parts, rows, Page]: weights within a page, if any span is watched
 }
 
 // plan lists the tasks: tiles of queries, each over single pages if there are too
@@ -141,7 +142,7 @@ func (a *attentionRun) plan() {
 			to := min(n, from+tile)
 			first, last := l.pages(a.caches[i], sp.Pos+from, sp.Pos+to-1)
 			for h := range l.KVHeads {
-				if !byPage || first == last {
+				if a.watched(i) == nil && (!byPage || first == last) {
 					a.tasks = append(a.tasks, attentionTask{i, h, from, to, -1, 0})
 					continue
 				}
@@ -153,7 +154,18 @@ func (a *attentionRun) plan() {
 			}
 		}
 	}
+	if a.t.Watch != nil && parts > 0 {
+		a.seen = a.s.Floats(parts * a.rows * a.caches[0].Page())
+	}
 	a.top, a.sum, a.acc = a.s.Floats(parts*a.rows), a.s.Floats(parts*a.rows), a.s.Floats(parts*a.rows*l.HeadDim)
+}
+
+// watched returns where a span's weights are added up, or nil.
+func (a *attentionRun) watched(span int) []float32 {
+	if sp := a.t.Spans[span]; a.t.Watch == nil || sp.End-sp.Start != 1 {
+		return nil
+	}
+	return a.t.Watch[span]
 }
 
 // pages returns the first and last page that queries at the given positions see.
@@ -181,6 +193,11 @@ func (a *attentionRun) compute(ws *worker, task *attentionTask) {
 	if task.page >= 0 {
 		at := task.part * a.rows
 		a.onePage(ws, task, c, task.page, q, scores, ld, a.top[at:][:rows], a.sum[at:][:rows], a.acc[at*d:][:rows*d])
+		if a.watched(task.span) != nil {
+			for r := range rows {
+				copy(a.seen[(at+r)*c.Page():][:c.Page()], scores[r*ld:])
+			}
+		}
 		return
 	}
 	clear(allSum)
@@ -286,8 +303,28 @@ func (a *attentionRun) join() {
 				fold(dst, &top, &sum, a.acc[at*d:(at+1)*d], a.top[at], a.sum[at])
 			}
 			a.finish(dst, first.head*group+r%group, top, sum)
+			if watch := a.watched(first.span); watch != nil {
+				for j := i; j < end; j++ {
+					a.watch(watch, &a.tasks[j], sp.Pos, r, top, sum)
+				}
+			}
 		}
 		i = end
+	}
+}
+
+// watch adds to dst the squares of row r's weights in a task's page; squares, since
+// a head that looks at one place says more than one that looks everywhere.
+func (a *attentionRun) watch(dst []float32, task *attentionTask, own, r int, top, sum float32) {
+	at := task.part*a.rows + r
+	if a.sum[at] == 0 {
+		return
+	}
+	page := a.caches[task.span].Page()
+	f := exp32(a.top[at]-top) / sum
+	from := task.page * page
+	for i, w := range a.seen[at*page:][:min(page, own+1-from)] {
+		dst[from+i] += w * f * w * f
 	}
 }
 

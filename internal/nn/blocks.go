@@ -142,13 +142,13 @@ func Lay(team *Team, progress func(done, total int), weights ...*Blocks) {
 		memory = memory[(to.Size()+63)&^63:]
 	}
 	var done atomic.Int64
-	team.Run(len(pieces), func(_, i int) {
+	team.Run(len(pieces), func(worker, i int) {
 		p := pieces[i]
 		n := min(layRows, p.part.rows-p.from)
 		if p.to.Set(p.from, p.part.data[p.from*p.part.rowBytes:(p.from+n)*p.part.rowBytes]) != nil {
 			failed[p.to].Store(true)
 		}
-		if d := done.Add(1); progress != nil && d%256 == 0 {
+		if d := done.Add(1); progress != nil && worker == 0 {
 			progress(int(d), len(pieces))
 		}
 	})

@@ -19,7 +19,10 @@ type Tokens struct {
 	T        int
 	Spans    []Span
 	Cos, Sin []float32 // [T, half]: rotary angles of each token
-	half     int
+	// Watch, if not nil, has for spans of one token where the squares of what each
+	// head gives each position are added up, or nil; see Attention.
+	Watch [][]float32
+	half  int
 }
 
 // First is the description of the first n tokens, at a boundary of spans.
