@@ -27,8 +27,12 @@ func OpenWeights(path string) (*Weights, error) {
 func (w *Weights) Close() error { return w.w.Close() }
 
 // Prepare lays the weights out in memory, which reading and answering need and do
-// themselves; it is here to be waited for with progress.
-func (w *Weights) Prepare(progress func(done, total int)) error { return w.w.Prepare(progress) }
+// themselves: in at most budget bytes, or if that is 0 in 9/10 of what is free. What
+// does not fit of a model's experts is read from the file whenever a token needs it.
+// Progress may be nil.
+func (w *Weights) Prepare(budget int64, progress func(done, total int)) error {
+	return w.w.Prepare(budget, progress)
+}
 
 // Name and Fingerprint identify the weights, as those of [Model] do.
 func (w *Weights) Name() string        { return w.w.Identity().Name }

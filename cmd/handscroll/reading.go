@@ -84,7 +84,7 @@ func (f *modelFlags) openWeights(cmd *cobra.Command) (*handscroll.Weights, error
 		return nil, err
 	}
 	show := newProgress(cmd.ErrOrStderr())
-	err = w.Prepare(func(done, total int) {
+	err = w.Prepare(int64(f.weights), func(done, total int) {
 		show.show(func() string { return fmt.Sprintf("laying out %s %d %%", f.path, 100*done/max(1, total)) })
 	})
 	show.clear()

@@ -93,11 +93,13 @@ questions about them, showing the passage that the answer stands in.`,
 type modelFlags struct {
 	path    string
 	threads int
+	weights size
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&f.path, "model", "m", "", "model file (GGUF), native or open weights; the one in this program by default")
 	cmd.Flags().IntVar(&f.threads, "threads", 0, "threads to compute with (default: one a processor)")
+	cmd.Flags().Var(&f.weights, "weights-memory", "open weights: memory for them, such as 16GB; experts beyond it stay in the file until they are needed (default: what is free)")
 }
 
 func (f *modelFlags) open() (*handscroll.Model, error) {

@@ -3,6 +3,7 @@ package convert
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -24,11 +25,12 @@ type RandomShape struct {
 }
 
 // RandomShapes are the shapes that engines are compared with: a like Mixtral, b
-// like Qwen3-MoE, c that of Qwen3-0.6B; tiny is for tests.
+// like Qwen3-MoE, c that of Qwen3-0.6B. mixtral is Mixtral 8x7B, tiny is for tests.
 var RandomShapes = []RandomShape{
 	{"a", "llama", 12, 1024, 32000, 131072, 8, 2, 128, 3584, 8, 2, false},
 	{"b", "qwen3moe", 10, 1024, 50304, 131072, 16, 2, 128, 256, 128, 8, false},
 	{"c", "qwen3", 28, 1024, 151936, 131072, 16, 8, 128, 3072, 0, 0, false},
+	{"mixtral", "llama", 32, 4096, 32000, 32768, 32, 8, 128, 14336, 8, 2, false},
 	{"tiny", "qwen3moe", 2, 256, 259, 8192, 4, 2, 64, 256, 4, 2, true},
 }
 
@@ -160,38 +162,55 @@ func (g *random) kind(name string, layer int) tensor.DType {
 	return tensor.Q4_K
 }
 
-// matrix adds a tensor of noise: bytes at random but for the scales, which make
-// it of mean 0 and a deviation of some hundredths.
+// randomChunk is how many blocks are made at a time.
+const randomChunk = 1 << 14
+
+// matrix adds a tensor of noise: bytes at random but for the scales, which make it of
+// mean 0 and a deviation of some hundredths. It is made while it is written.
 func (g *random) matrix(name string, layer int, shape ...int) {
 	t := g.kind(name, layer)
 	elements, size, _ := t.Block()
-	n := 1
+	blocks := 1
 	for _, d := range shape {
-		n *= d
+		blocks *= d
 	}
-	data := make([]byte, n/elements*size)
-	g.fill(data)
-	half := func(p []byte, x float32) { binary.LittleEndian.PutUint16(p, tensor.FloatToHalf(x)) }
-	for p := data; len(p) > 0; p = p[size:] {
-		switch t {
-		case tensor.F16:
-			half(p, float32(int8(p[0]))/3000)
-		case tensor.Q8_0:
-			half(p, 0.0004)
-		case tensor.MXFP4:
-			p[0] = 127 - 6
-		case tensor.Q6_K:
-			half(p[208:], 0.00002)
-		case tensor.Q4_K:
-			half(p, 0.0002)
-			half(p[2:], 0.0002*7.5)
-			copy(p[8:12], p[4:8]) // minima as scales, so that the mean is 0
-			for i, x := range p[12:16] {
-				p[12+i] = x&15 | x<<4
+	blocks /= elements
+	g.w.AddFunc(name+".weight", t, shape, func(out io.Writer) error {
+		data := make([]byte, min(blocks, randomChunk)*size)
+		for left := blocks; left > 0; left -= randomChunk {
+			part := data[:min(left, randomChunk)*size]
+			g.fill(part)
+			for p := part; len(p) > 0; p = p[size:] {
+				setScales(p, t)
+			}
+			if _, err := out.Write(part); err != nil {
+				return err
 			}
 		}
+		return nil
+	})
+}
+
+// setScales makes a block of random bytes one of moderate numbers.
+func setScales(p []byte, t tensor.DType) {
+	half := func(p []byte, x float32) { binary.LittleEndian.PutUint16(p, tensor.FloatToHalf(x)) }
+	switch t {
+	case tensor.F16:
+		half(p, float32(int8(p[0]))/3000)
+	case tensor.Q8_0:
+		half(p, 0.0004)
+	case tensor.MXFP4:
+		p[0] = 127 - 6
+	case tensor.Q6_K:
+		half(p[208:], 0.00002)
+	case tensor.Q4_K:
+		half(p, 0.0002)
+		half(p[2:], 0.0002*7.5)
+		copy(p[8:12], p[4:8]) // minima as scales, so that the mean is 0
+		for i, x := range p[12:16] {
+			p[12+i] = x&15 | x<<4
+		}
 	}
-	g.w.Add(name+".weight", t, shape, data)
 }
 
 func (g *random) fill(data []byte) {

@@ -43,7 +43,7 @@ func (e *ContextError) Error() string {
 
 // NewSession returns an empty session.
 func (w *Weights) NewSession(o SessionOptions) (*Session, error) {
-	if err := w.Prepare(nil); err != nil {
+	if err := w.Prepare(0, nil); err != nil {
 		return nil, err
 	}
 	limit := o.Context

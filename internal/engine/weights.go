@@ -54,17 +54,19 @@ func OpenWeights(path string) (w *Weights, err error) {
 	return w, nil
 }
 
-// Prepare lays the weights out for sessions, which takes as much memory as the
-// file; NewSession does it if it was not done. Memory that is not there is refused
-// with the numbers.
-func (w *Weights) Prepare(progress func(done, total int)) error {
+// Prepare lays the weights out for sessions, which takes about as much memory as the
+// file; NewSession does it if it was not done. If they take more than budget bytes
+// (0: nine tenths of what is free) experts stay in the file until a token needs them,
+// and if the rest does not fit, it is refused with the numbers.
+func (w *Weights) Prepare(budget int64, progress func(done, total int)) error {
 	w.prepare.Do(func() {
-		need, limit := int64(w.m.LaidSize()), MemoryLimit()
-		if limit > 0 && need > limit {
-			w.failed = &MemoryError{What: "the weights of " + w.f.Name, Bytes: need, Max: limit}
-			return
+		limit := budget
+		if limit <= 0 {
+			limit = MemoryLimit()
 		}
-		w.m.Lay(w.team, progress)
+		if all, experts := w.m.LaidSize(); !w.m.Lay(w.team, int(limit), progress) {
+			w.failed = &MemoryError{What: fmt.Sprintf("the weights of %s, without %d MB of experts,", w.f.Name, experts>>20), Bytes: int64(all - experts), Max: limit}
+		}
 	})
 	return w.failed
 }

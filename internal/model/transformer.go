@@ -28,7 +28,8 @@ type Transformer struct {
 	embedGain float32       // of embeddings; 0 is 1
 	outGain   float32       // of logits; 0 is 1
 	softcap   float32       // of logits: c·tanh(x/c); 0 is none
-	laid      []*nn.Blocks  // weights that products are made of
+	laid      []*nn.Blocks  // weights that products are made of, but experts
+	moes      []*nn.MoE     // sparse feed-forwards
 	kv        []kvcache.LayerShape
 }
 
@@ -98,24 +99,47 @@ func LoadTransformer(f *gguf.File) (*Transformer, error) {
 	if err := l.load(); err != nil {
 		return nil, err
 	}
-	m.params, m.laid = l.params, l.laid
+	m.params, m.laid, m.moes = l.params, l.laid, l.moes
 	return m, nil
 }
 
-// LaidSize returns how many bytes Lay takes.
-func (m *Transformer) LaidSize() int {
-	n := 0
+// LaidSize returns how many bytes Lay takes for all weights, and how many of them
+// for experts.
+func (m *Transformer) LaidSize() (all, experts int) {
 	for _, w := range m.laid {
-		n += w.LaidSize()
+		all += w.LaidSize()
 	}
-	return n
+	for _, w := range m.experts() {
+		experts += w.LaidSize()
+	}
+	return all + experts, experts
+}
+
+func (m *Transformer) experts() (out []*nn.Blocks) {
+	for _, l := range m.moes {
+		for _, e := range l.Experts {
+			out = append(out, e.Blocks()...)
+		}
+	}
+	return out
 }
 
 // Lay lays the weights out for fast products; without it, products are those that
 // define the rest, with weights decoded anew each time. Quantised weights are then
-// multiplied by activations rounded to int8.
-func (m *Transformer) Lay(team *nn.Team, progress func(done, total int)) {
+// multiplied by activations rounded to int8. If they take more than budget bytes
+// (0 is no bound), experts are laid out when they are needed, as many at a time as
+// there is room for; Lay reports false if there is not even room for that.
+func (m *Transformer) Lay(team *nn.Team, budget int, progress func(done, total int)) bool {
+	all, experts := m.LaidSize()
+	if budget <= 0 || all <= budget {
+		nn.Lay(team, progress, append(m.experts(), m.laid...)...)
+		return true
+	}
+	if nn.NewExpertCache(budget-(all-experts), m.moes...) == nil {
+		return false
+	}
 	nn.Lay(team, progress, m.laid...)
+	return true
 }
 
 const maxLayers = 1024

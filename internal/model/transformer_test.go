@@ -102,7 +102,7 @@ func TestGoldenLogits(t *testing.T) {
 			if d := maxDiff(logits(t, m, ids, 1, 7, 1, 20, 3), got); !(d <= 1e-4) {
 				t.Errorf("in chunks the logits differ by up to %g", d)
 			}
-			m.Lay(nil, nil)
+			m.Lay(nil, 0, nil)
 			got = logits(t, m, ids)
 			if d := maxDiff(got, want); !(d <= 2e-3) {
 				t.Errorf("laid out, logits differ by up to %g, want 2e-3", d)
@@ -131,7 +131,7 @@ func TestGoldenQuantised(t *testing.T) {
 			}
 			for _, how := range []string{"as stored", "laid out"} {
 				if how == "laid out" {
-					m.Lay(nil, nil)
+					m.Lay(nil, 0, nil)
 				}
 				kl, same := divergence(logits(t, m, ids), want, m.Vocab)
 				if how == "laid out" {

@@ -17,7 +17,8 @@ type weights struct {
 	f      *gguf.File
 	arch   string
 	params nn.Params
-	laid   []*nn.Blocks // weights that products are made of
+	laid   []*nn.Blocks // weights that products are made of, but experts
+	moes   []*nn.MoE
 	errs   []error
 }
 
@@ -248,7 +249,7 @@ func (l *weights) experts(name string, d, hidden, experts, topK int, act nn.Acti
 	}
 	for e := range experts {
 		x := &nn.Gated{D: d, Hidden: hidden, Act: act}
-		gu, dn := l.product(&nn.Blocks{In: d}), l.product(&nn.Blocks{In: hidden})
+		gu, dn := &nn.Blocks{In: d}, &nn.Blocks{In: hidden}
 		for _, t := range inner {
 			n := len(t.Data) / experts
 			l.append(gu, t, t.Data[e*n:(e+1)*n])
@@ -262,6 +263,7 @@ func (l *weights) experts(name string, d, hidden, experts, topK int, act nn.Acti
 		}
 		m.Experts = append(m.Experts, x)
 	}
+	l.moes = append(l.moes, m)
 	return m
 }
 

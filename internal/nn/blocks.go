@@ -72,7 +72,7 @@ func (p *blockRows) decode(dst []float32, from, n int) {
 func (w *Blocks) LaidSize() int {
 	n := 0
 	for i := range w.parts {
-		n += w.parts[i].layout(w.In).Size()
+		n += (w.parts[i].layout(w.In).Size() + 63) &^ 63
 	}
 	return n
 }
@@ -111,13 +111,33 @@ const layRows = 64
 // Lay lays weights out for products, all in one piece of memory. Rows of a type
 // without a layout, or with numbers that it has no room for, stay as they are.
 func Lay(team *Team, progress func(done, total int), weights ...*Blocks) {
+	lay(team, progress, kernel.Memory(laidSize(weights)), weights)
+}
+
+// laidSize returns how many bytes lay takes.
+func laidSize(weights []*Blocks) (n int) {
+	for _, w := range weights {
+		n += w.LaidSize()
+	}
+	return n
+}
+
+// drop forgets the layout, whose memory goes to another.
+func (w *Blocks) drop() {
+	for i := range w.parts {
+		p := &w.parts[i]
+		p.blocks, p.floats, p.halves = nil, nil, nil
+	}
+}
+
+// lay lays weights out in memory.
+func lay(team *Team, progress func(done, total int), memory []byte, weights []*Blocks) {
 	type piece struct {
 		part *blockRows
 		to   layout
 		from int
 	}
 	var pieces []piece
-	total := 0
 	failed := map[layout]*atomic.Bool{}
 	var parts []*blockRows
 	var layouts []layout
@@ -128,7 +148,6 @@ func Lay(team *Team, progress func(done, total int), weights ...*Blocks) {
 			if to.Size() == 0 {
 				continue
 			}
-			total += (to.Size() + 63) &^ 63
 			failed[to] = new(atomic.Bool)
 			parts, layouts = append(parts, p), append(layouts, to)
 			for from := 0; from < p.rows; from += layRows {
@@ -136,7 +155,6 @@ func Lay(team *Team, progress func(done, total int), weights ...*Blocks) {
 			}
 		}
 	}
-	memory := kernel.Memory(total)
 	for _, to := range layouts {
 		to.Place(memory)
 		memory = memory[(to.Size()+63)&^63:]

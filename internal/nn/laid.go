@@ -120,35 +120,48 @@ func (ws *worker) inner(dst, x *kernel.Rows8, g *laidGroup, hidden int, act Acti
 	}
 }
 
-// forwardLaid is ForwardRouted after routing, if all experts are laid out.
+// forwardLaid is ForwardRouted after routing, if all experts are laid out or can be.
 func (l *MoE) forwardLaid(s *Scratch, y, x []float32, act *MoEAct) bool {
-	var groups []laidGroup
+	if _, ok := l.Experts[0].laid(); !ok && l.Cache == nil {
+		return false
+	}
 	if cap(s.groups) < len(l.Experts) {
 		s.groups = make([]laidGroup, 0, len(l.Experts))
 	}
-	groups = s.groups[:0]
-	for e, expert := range l.Experts {
-		from, to := int(act.start[e]), int(act.start[e+1])
-		if from == to {
-			continue
-		}
-		g, ok := expert.laid()
-		if !ok || len(groups) > 0 && !(g.gate.Alike(groups[0].gate) && g.down.Alike(groups[0].down)) {
-			return false
-		}
-		groups = append(groups, laidGroup{g, from, to})
-	}
 	d, n := l.D, len(act.token)
-	s.rows.Resize(n, d)
+	ys := s.Floats(n * d)
 	slot := s.Ints(n) // where an assignment of a token went
+	s.rows.Resize(n, d)
 	s.Rows(n, func(from, to int) {
 		for i := from; i < to; i++ {
 			slot[act.which[i]] = int32(i)
 			s.rows.Set(i, x[int(act.token[i])*d:][:d])
 		}
 	})
-	ys := s.Floats(n * d)
-	s.forwardGroups(ys, &s.rows, d, l.Hidden, l.Experts[0].Act, groups, false)
+	most := len(l.Experts)
+	if l.Cache != nil {
+		l.Cache.mu.Lock()
+		defer l.Cache.mu.Unlock()
+		most = l.Cache.most
+	}
+	for e := 0; e < len(l.Experts); {
+		groups := s.groups[:0]
+		for ; e < len(l.Experts) && len(groups) < most; e++ {
+			from, to := int(act.start[e]), int(act.start[e+1])
+			if from == to {
+				continue
+			}
+			if l.Cache != nil {
+				l.Cache.need(s.Team, l.Experts[e])
+			}
+			g, ok := l.Experts[e].laid()
+			if !ok || len(groups) > 0 && !(g.gate.Alike(groups[0].gate) && g.down.Alike(groups[0].down)) {
+				return false
+			}
+			groups = append(groups, laidGroup{g, from, to})
+		}
+		s.forwardGroups(ys, &s.rows, d, l.Hidden, l.Experts[0].Act, groups, false)
+	}
 	k := act.Routing.K
 	s.Rows(act.Routing.T, func(from, to int) {
 		for t := from; t < to; t++ {

@@ -16,6 +16,7 @@ type MoE struct {
 	Bias      *Param // [E] selection bias, or nil
 	Scale     *Param // [E] of experts' outputs, or nil; for serving
 	Experts   []*Gated
+	Cache     *ExpertCache // of experts that are not all laid out, or nil; for serving
 }
 
 // NewMoE registers a router and its experts. The router multiplies in float32
