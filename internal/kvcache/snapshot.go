@@ -115,11 +115,13 @@ func (s *Sequence) LoadPages(dir string, n int) (held int, release func() error,
 			return 0, nil, errors.Join(err, release())
 		}
 		maps = append(maps, data)
-		s.addPage(data[pageHeader:], p, n)
 		s.n += min(tokens, n-s.n)
 		if tokens < PageTokens {
 			break
 		}
+	}
+	for p, data := range maps {
+		s.addPage(data[pageHeader:], p)
 	}
 	for i := range s.layers {
 		l := &s.layers[i]
@@ -173,16 +175,16 @@ func (s *Sequence) mapPage(dir string, p int) (data []byte, tokens int, err erro
 	return data, tokens, nil
 }
 
-// addPage hangs the mapped page p in; of n tokens, layers with a window keep only
-// what they will look back at.
-func (s *Sequence) addPage(data []byte, p, n int) {
+// addPage hangs the mapped page p in; layers with a window keep only what they will
+// look back at.
+func (s *Sequence) addPage(data []byte, p int) {
 	for i := range s.layers {
 		l := &s.layers[i]
 		if l.Heads == 0 {
 			continue
 		}
 		size := l.format.pageBytes(l.LayerShape)
-		if l.Window > 0 && (p+1)*PageTokens <= n-l.Window {
+		if l.Window > 0 && (p+1)*PageTokens <= s.n-l.Window+1 {
 			l.first = p + 1
 		} else {
 			l.pages = append(l.pages, l.format.viewPage(l.LayerShape, data[:size]))

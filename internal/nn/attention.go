@@ -302,8 +302,12 @@ func (a *attentionRun) join() {
 				at := a.tasks[j].part*a.rows + r
 				fold(dst, &top, &sum, a.acc[at*d:(at+1)*d], a.top[at], a.sum[at])
 			}
-			a.finish(dst, first.head*group+r%group, top, sum)
+			head := first.head*group + r%group
+			a.finish(dst, head, top, sum)
 			if watch := a.watched(first.span); watch != nil {
+				if a.sinks != nil {
+					sum += exp32(a.sinks[head] - top)
+				}
 				for j := i; j < end; j++ {
 					a.watch(watch, &a.tasks[j], sp.Pos, r, top, sum)
 				}
