@@ -272,10 +272,10 @@ func (d *Documents) Ask(ctx context.Context, question string, o GenerateOptions,
 	switch question = strings.TrimSpace(question); {
 	case question == "":
 		return nil, errors.New("engine: the question is empty")
-	case !d.complete || len(d.session.ids) < len(d.ids):
-		return nil, &UnfinishedError{Tokens: len(d.session.ids)}
 	case len(d.parts) == 0:
 		return nil, errEmpty
+	case !d.complete || len(d.session.ids) < len(d.ids):
+		return nil, &UnfinishedError{Tokens: len(d.session.ids)}
 	}
 	asked, err := d.w.plain([]byte("Question: " + question))
 	if err != nil {
