@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -28,10 +29,11 @@ type house struct {
 	dir   string
 	model string // answers nonsense
 	ctx   context.Context
+	stdin string
 }
 
 func newHouse(t *testing.T) *house {
-	h := &house{t: t, dir: t.TempDir(), ctx: context.Background()}
+	h := &house{t: t, dir: t.TempDir(), ctx: context.Background(), stdin: "typed in\n"}
 	t.Setenv("HANDSCROLL_HOME", filepath.Join(h.dir, "home"))
 	h.model = h.newModel("model.gguf", 1, false)
 	return h
@@ -59,10 +61,10 @@ func (h *house) file(name, text string) string {
 func (h *house) run(args ...string) (code int, stdout, stderr string) {
 	h.t.Helper()
 	var out, errs bytes.Buffer
-	if (args[0] == "ask" || args[0] == "read") && !strings.Contains(strings.Join(args, " "), "--model") {
+	if (args[0] == "ask" || args[0] == "read") && !strings.Contains(strings.Join(args, " "), "--model") && !slices.Contains(args, "-m") {
 		args = append([]string{args[0], "--model", h.model}, args[1:]...)
 	}
-	code = run(h.ctx, args, strings.NewReader("typed in\n"), &out, &errs)
+	code = run(h.ctx, args, strings.NewReader(h.stdin), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
