@@ -131,7 +131,7 @@ func logits(t *testing.T, path string, ids []int32) (out []float32, vocab int) {
 		t.Fatal(err)
 	}
 	out = make([]float32, len(ids)*m.Vocab)
-	if err := m.Forward(new(nn.Scratch), model.Piece{Seq: m.NewSequence(kvcache.F32), IDs: ids, Logits: out}); err != nil {
+	if err := m.Forward(new(nn.Scratch), model.Piece{Seq: m.NewSequence(kvcache.F32, 0), IDs: ids, Logits: out}); err != nil {
 		t.Fatal(err)
 	}
 	return out, m.Vocab

@@ -50,7 +50,7 @@ func (w *Weights) NewSession(o SessionOptions) (*Session, error) {
 	if limit <= 0 {
 		limit = w.m.Context
 	}
-	s := &Session{w: w, seq: w.m.NewSequence(o.Cache), limit: limit, logits: make([]float32, w.m.Vocab)}
+	s := &Session{w: w, seq: w.m.NewSequence(o.Cache, limit), limit: limit, logits: make([]float32, w.m.Vocab)}
 	if o.MaxMemory <= 0 {
 		o.MaxMemory = MemoryLimit()
 	}
@@ -96,7 +96,7 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done, 
 		if !s.seq.Truncate(kept) {
 			// A window has moved past: from the beginning.
 			kept = 0
-			s.seq = s.w.m.NewSequence(s.seq.Format())
+			s.seq = s.w.m.NewSequence(s.seq.Format(), s.seq.Limit)
 		}
 		s.ids, s.fresh = s.ids[:kept], false
 	}
@@ -125,7 +125,7 @@ func (s *Session) step(ctx context.Context, ids []int32, logits bool) error {
 	if err := s.w.batch.forward(ctx, p); err != nil {
 		if s.seq.Len() != len(s.ids) || ctx.Err() == nil {
 			// The pass broke off somewhere: what the sequence holds is not known.
-			s.seq, s.ids = s.w.m.NewSequence(s.seq.Format()), s.ids[:0]
+			s.seq, s.ids = s.w.m.NewSequence(s.seq.Format(), s.seq.Limit), s.ids[:0]
 		}
 		s.fresh = false
 		return err

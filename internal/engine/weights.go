@@ -173,7 +173,7 @@ func (w *Weights) Likelihoods(ctx context.Context, ids []int32, top int) (out []
 	if len(ids) > w.m.Context {
 		return nil, fmt.Errorf("engine: %d tokens are more than the %d that %s was trained on", len(ids), w.m.Context, w.f.Name)
 	}
-	seq, s := w.m.NewSequence(kvcache.F32), new(nn.Scratch)
+	seq, s := w.m.NewSequence(kvcache.F32, 0), new(nn.Scratch)
 	s.Use(w.team)
 	logits := make([]float32, min(scoreRows, len(ids))*w.m.Vocab)
 	next := 0.0 // log-probability of the token at hand, by the row before

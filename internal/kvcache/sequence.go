@@ -9,6 +9,7 @@ import (
 // layer, in pages of PageTokens tokens. Full pages never change, so that
 // sequences share them. A sequence belongs to one goroutine at a time.
 type Sequence struct {
+	Limit  int // tokens that it may come to hold
 	n      int // tokens that every layer has seen
 	format Format
 	layers []Layer
@@ -87,7 +88,7 @@ func SequenceBytes(shapes []LayerShape, f Format, n int) int {
 
 // Clone returns a sequence of the same tokens that goes on by itself.
 func (s *Sequence) Clone() *Sequence {
-	c := &Sequence{n: s.n, format: s.format, layers: slices.Clone(s.layers)}
+	c := &Sequence{Limit: s.Limit, n: s.n, format: s.format, layers: slices.Clone(s.layers)}
 	for i := range s.layers {
 		s.layers[i].shared, c.layers[i].shared = true, true
 		c.layers[i].pages = slices.Clone(s.layers[i].pages)

@@ -51,8 +51,8 @@ func loadGemma4(l *weights, m *Transformer) forwarder {
 	}
 	base := l.floatOr("rope.freq_base", 1e6)
 	a := &gemma4{m: m, perLayer: l.countOr("embedding_length_per_layer_input", 0)}
-	a.window = l.rope(rotaryWindow, l.floatOr("rope.freq_base_swa", base), nil)
-	a.global = l.rope(rotary, base, l.divisors(rotary, m.Context))
+	a.window = l.ropeTable(rotaryWindow, l.floatOr("rope.freq_base_swa", base), nil)
+	a.global = l.rope(rotary, base)
 	if a.perLayer > 0 {
 		a.perLayerTable = l.blocks(m.Layers*a.perLayer, l.tensor("per_layer_token_embd.weight", m.Vocab, m.Layers*a.perLayer))
 		a.perLayerProj = l.matrix("per_layer_model_proj", m.Layers*a.perLayer, d)

@@ -12,7 +12,7 @@ func loadGptOss(l *weights, m *Transformer) forwarder {
 	d, eps := m.Width, l.float("attention.layer_norm_rms_epsilon")
 	heads, kvHeads, headDim := l.heads(d)
 	window := l.dim("attention.sliding_window")
-	a := &preNorm{m: m, rope: l.rope(headDim, l.floatOr("rope.freq_base", 150000), nil)}
+	a := &preNorm{m: m, rope: l.rope(headDim, l.floatOr("rope.freq_base", 150000))}
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"post_attention_norm", d, eps)}

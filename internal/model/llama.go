@@ -16,7 +16,7 @@ func loadPreNormLlama(l *weights, m *Transformer) *preNorm {
 	heads, kvHeads, headDim := l.heads(d)
 	hidden := l.dim("feed_forward_length")
 	rotary := l.rotary("rope.dimension_count", headDim)
-	a := &preNorm{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000), l.divisors(rotary, m.Context))}
+	a := &preNorm{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000))}
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"ffn_norm", d, eps)}

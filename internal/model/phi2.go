@@ -24,7 +24,7 @@ func loadPhi2(l *weights, m *Transformer) forwarder {
 	d, eps := m.Width, l.float("attention.layer_norm_epsilon")
 	heads, kvHeads, headDim := l.heads(d)
 	hidden, rotary := l.dim("feed_forward_length"), l.rotary("rope.dimension_count", headDim)
-	a := &phi2{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000), l.divisors(rotary, m.Context))}
+	a := &phi2{m: m, rope: l.rope(rotary, l.floatOr("rope.freq_base", 10000))}
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		a.blocks = append(a.blocks, phi2Block{

@@ -11,7 +11,7 @@ import (
 func loadQwen3(l *weights, m *Transformer) forwarder {
 	d, eps := m.Width, l.float("attention.layer_norm_rms_epsilon")
 	heads, kvHeads, headDim := l.heads(d)
-	a := &preNorm{m: m, rope: l.rope(headDim, l.floatOr("rope.freq_base", 1e6), l.divisors(headDim, m.Context))}
+	a := &preNorm{m: m, rope: l.rope(headDim, l.floatOr("rope.freq_base", 1e6))}
 	for i := range m.Layers {
 		b := fmt.Sprintf("blk.%d.", i)
 		x := preNormBlock{normAttn: l.norm(b+"attn_norm", d, eps), normFF: l.norm(b+"ffn_norm", d, eps)}

@@ -144,9 +144,15 @@ func (m *Transformer) Lay(team *nn.Team, budget int, progress func(done, total i
 
 const maxLayers = 1024
 
-// NewSequence makes an empty sequence for the model.
-func (m *Transformer) NewSequence(f kvcache.Format) *kvcache.Sequence {
-	return kvcache.NewSequence(m.kv, f)
+// NewSequence makes an empty sequence for the model, of up to limit tokens; 0 is
+// what the model was trained on. It decides which rotary table a model with two of
+// them uses.
+func (m *Transformer) NewSequence(f kvcache.Format, limit int) *kvcache.Sequence {
+	seq := kvcache.NewSequence(m.kv, f)
+	if seq.Limit = limit; limit <= 0 {
+		seq.Limit = m.Context
+	}
+	return seq
 }
 
 // SequenceBytes returns the memory of a sequence of n tokens.
@@ -240,6 +246,9 @@ func (m *Transformer) logits(s *nn.Scratch, b *batch, pieces []Piece, x []float3
 // tokens prepares the rotary angles of the batch's tokens.
 func (b *batch) tokens(rope *nn.Rope) *nn.Tokens {
 	t := &nn.Tokens{T: len(b.ids), Spans: b.spans}
+	for _, seq := range b.seqs {
+		t.Limits = append(t.Limits, seq.Limit)
+	}
 	rope.Prepare(b.Scratch, t)
 	return t
 }

@@ -62,7 +62,7 @@ func golden(t *testing.T, name string) (m *Transformer, ids []int32, want []floa
 func logits(t *testing.T, m *Transformer, ids []int32, chunks ...int) []float32 {
 	t.Helper()
 	var out []float32
-	seq, s := m.NewSequence(kvcache.F32), new(nn.Scratch)
+	seq, s := m.NewSequence(kvcache.F32, 0), new(nn.Scratch)
 	for len(ids) > 0 {
 		n := len(ids)
 		if len(chunks) > 0 {
@@ -216,6 +216,9 @@ func tinyLlama(t *testing.T, change func(meta map[string]any, shapes map[string]
 		x := make([]float32, n)
 		for i := range x {
 			x[i] = float32(r.NormFloat64() / 4)
+			if strings.HasPrefix(name, "rope_factors") { // divisors
+				x[i] = 1 + max(x[i], -x[i])
+			}
 		}
 		w.Add(name, tensor.F32, shapes[name], tensor.F32Bytes(x))
 	}
@@ -258,7 +261,7 @@ func TestTransformerChunks(t *testing.T) {
 			t.Errorf("cut into %v the logits differ by up to %g", cuts, d)
 		}
 	}
-	seq, s := m.NewSequence(kvcache.F32), new(nn.Scratch)
+	seq, s := m.NewSequence(kvcache.F32, 0), new(nn.Scratch)
 	last := make([]float32, m.Vocab)
 	for _, part := range [][]int32{ids[:60], {5, 6, 7}, ids[60:]} {
 		if err := m.Forward(s, Piece{Seq: seq, IDs: part, Logits: last}); err != nil {
@@ -308,5 +311,39 @@ func TestTransformerRejects(t *testing.T) {
 		if _, err := loadTiny(t, tinyLlama(t, change)); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("want an error that says %s, got %v", says, err)
 		}
+	}
+}
+
+// TestLongRoPE: a model with two sets of factors turns by the long ones if the
+// sequence may become longer than what it was first trained on.
+func TestLongRoPE(t *testing.T) {
+	long, short := "rope_factors_long.weight", "rope_factors_short.weight"
+	load := func(tensors ...string) *Transformer {
+		m, err := loadTiny(t, tinyLlama(t, func(meta map[string]any, shapes map[string][]int) {
+			meta["llama.rope.scaling.type"] = "longrope"
+			meta["llama.rope.scaling.original_context_length"] = uint32(50)
+			for _, name := range tensors {
+				shapes[name] = []int{4}
+			}
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	run := func(m *Transformer, limit int) []float32 {
+		out := make([]float32, 3*m.Vocab)
+		p := Piece{Seq: m.NewSequence(kvcache.F32, limit), IDs: []int32{1, 2, 3}, Logits: out}
+		if err := m.Forward(new(nn.Scratch), p); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	both := load(long, short)
+	if slices.Equal(run(both, 50), run(both, 51)) {
+		t.Error("sequences of up to 50 and of up to 51 tokens are turned alike")
+	}
+	if !slices.Equal(run(both, 0), run(both, both.Context)) {
+		t.Error("no limit is not the trained context")
 	}
 }

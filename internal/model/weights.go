@@ -267,9 +267,26 @@ func (l *weights) experts(name string, d, hidden, experts, topK int, act nn.Acti
 	return m
 }
 
-// rope returns the rotary table of heads, scaled as the metadata say; divisors
-// [dim/2] may be nil.
-func (l *weights) rope(dim int, base float64, divisors []float32) *nn.Rope {
+// rope returns the rotary table of heads, scaled as the metadata and the tensors say
+// that frequencies are divided by.
+func (l *weights) rope(dim int, base float64) *nn.Rope {
+	for _, name := range []string{"rope_freqs.weight", "rope_factors_short.weight", "rope_factors_long.weight"} {
+		if !l.has(name) {
+			continue
+		}
+		r := l.ropeTable(dim, base, l.floats(l.tensor(name, dim/2)))
+		const long = "rope_factors_long.weight"
+		if original := l.dimOr("rope.scaling.original_context_length", maxDim); r != nil && name != long && l.has(long) {
+			r.Longer(original, l.ropeTable(dim, base, l.floats(l.tensor(long, dim/2))))
+		}
+		return r
+	}
+	return l.ropeTable(dim, base, nil)
+}
+
+// ropeTable returns a rotary table with frequencies over divisors [dim/2], which may
+// be nil.
+func (l *weights) ropeTable(dim int, base float64, divisors []float32) *nn.Rope {
 	sc := nn.RopeScaling{}
 	if kind, err := l.f.Meta.String(l.key("rope.scaling.type")); err == nil {
 		sc.Factor = l.floatOr("rope.scaling.factor", 1)
@@ -299,18 +316,6 @@ func (l *weights) rope(dim int, base float64, divisors []float32) *nn.Rope {
 		return nil
 	}
 	return nn.NewScaledRope(sc, dim, base)
-}
-
-// divisors returns the tensor that rotary frequencies are divided by, for
-// contexts of n tokens, or nil.
-func (l *weights) divisors(dim, n int) []float32 {
-	for _, name := range []string{"rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight"} {
-		if !l.has(name) || name == "rope_factors_long.weight" && n <= l.dimOr("rope.scaling.original_context_length", n) {
-			continue
-		}
-		return l.floats(l.tensor(name, dim/2))
-	}
-	return nil
 }
 
 // load takes memory for the declared vectors and decodes them. It returns all

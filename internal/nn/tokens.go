@@ -22,7 +22,10 @@ type Tokens struct {
 	// Watch, if not nil, has for spans of one token where the squares of what each
 	// head gives each position are added up, or nil; see Attention.
 	Watch [][]float32
-	half  int
+	// Limits, if not nil, has for each span how long its sequence may become; see
+	// Rope.Longer.
+	Limits []int
+	half   int
 }
 
 // First is the description of the first n tokens, at a boundary of spans.
@@ -44,7 +47,14 @@ type Rope struct {
 	loCos, loSin   []float64
 	lowBits, nfreq int
 	gain           float64 // of cosines and sines
+	longer         *Rope
+	above          int
 }
+
+// Longer makes sequences that may become longer than limit tokens turn by another
+// table for heads of the same size, from their first token on (LongRoPE, arXiv
+// 2402.13753).
+func (r *Rope) Longer(limit int, table *Rope) { r.longer, r.above = table, limit }
 
 // NewRope prepares a table for heads of size dim.
 func NewRope(dim int, base float64) *Rope { return NewScaledRope(RopeScaling{}, dim, base) }
@@ -71,8 +81,12 @@ func (r *Rope) Prepare(s *Scratch, t *Tokens) {
 	t.half = n
 	t.Cos, t.Sin = s.Floats(t.T*n), s.Floats(t.T*n)
 	hc, hs := make([]float64, n), make([]float64, n)
-	hi := -1
-	for _, sp := range t.Spans {
+	short := r
+	for i, sp := range t.Spans {
+		hi := -1
+		if r = short; r.longer != nil && t.Limits != nil && t.Limits[i] > r.above {
+			r = r.longer
+		}
 		for j := sp.Start; j < sp.End; j++ {
 			p := sp.Pos + j - sp.Start
 			if h := p >> r.lowBits; h != hi {
