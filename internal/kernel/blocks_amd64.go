@@ -10,6 +10,12 @@ import "unsafe"
 //go:noescape
 func mulBlocksVNNI(dst *float32, ldd int, a *int8, lda int, meta *groupMeta, ldm int, q *byte, gap int, s *float32, groups, quads, mins, m int, mask, acc uint64)
 
+// mulBlocksAVX2 multiplies one row by an unpacked panel: groups of 2·pairs words of
+// codes, and scales, with minima between them if mins is 1.
+//
+//go:noescape
+func mulBlocksAVX2(dst *[32]float32, a *int8, meta *groupMeta, q *uint32, s *float32, groups, pairs, mins int)
+
 // Each dotX multiplies one row by a panel of the layout X, which is units long.
 
 //go:noescape
@@ -88,7 +94,12 @@ func (b *Blocks) unpackPanel(q []uint32, s []float32, p []byte) {
 
 func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, i0, m int, p []byte, acc bool) {
 	b.unpack(buf, p)
-	if !has.vnni {
+	switch {
+	case has.vnni:
+	case has.avx2:
+		b.mulUnpackedAVX2(buf, dst, ldd, w, a, i0, m, acc)
+		return
+	default:
 		b.mulUnpackedGeneric(buf, dst, ldd, w, a, i0, m, acc)
 		return
 	}
@@ -102,6 +113,24 @@ func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8,
 	groups := b.k / b.group
 	mulBlocksVNNI(&dst[0], 4*ldd, &a.q[i0*a.k], a.k, &a.meta[i0*groups], groups*int(unsafe.Sizeof(groupMeta{})), q, gap, &buf.s[0],
 		groups, b.group/16, mins, m, uint64(1)<<w-1, b2u(acc))
+}
+
+// mulUnpackedAVX2 is mulUnpackedGeneric.
+func (b *Blocks) mulUnpackedAVX2(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, i0, m int, acc bool) {
+	groups, mins := b.k/b.group, 0
+	if b.mins {
+		mins = 1
+	}
+	var out [32]float32
+	for i := range m {
+		mulBlocksAVX2(&out, &a.q[(i0+i)*a.k], &a.meta[(i0+i)*groups], &buf.q[0], &buf.s[0], groups, b.group/8, mins)
+		row := dst[i*ldd : i*ldd+w]
+		if acc {
+			add(row, out[:w])
+		} else {
+			copy(row, out[:w])
+		}
+	}
 }
 
 func quantizeGroups(q []int8, scale []float32, sum []int32, x []float32, stride int) {

@@ -19,70 +19,83 @@ func getWord(p []byte) uint32 { return binary.LittleEndian.Uint32(p) }
 // s [k/group][32] scales, each followed by [32] minima if there are any.
 func (b *Blocks) unpackGeneric(q []uint32, s []float32, p []byte) {
 	elements, size := b.unit()
+	scales := elements / b.group * panel
+	if b.mins {
+		scales *= 2
+	}
 	for ; len(p) > 0; p = p[size:] {
-		for c := range panel {
-			b.unpackColumn(q[c:], s[c:], p, c)
-		}
-		q = q[elements/4*panel:]
-		n := elements / b.group * panel
-		if b.mins {
-			n *= 2
-		}
-		s = s[n:]
+		b.unpackUnit(q[:elements/4*panel], s[:scales], p[:size])
+		q, s = q[elements/4*panel:], s[scales:]
 	}
 }
 
-// unpackColumn does it for a column of one unit; words of q and scales in s are
-// 32 apart.
-func (b *Blocks) unpackColumn(q []uint32, s []float32, p []byte, c int) {
-	const low = 0x0f0f0f0f
-	word := func(at, w int) uint32 { return getWord(p[at+128*w+4*c:]) }
+// line is a word of each column.
+type line [panel]uint32
+
+func (b *Blocks) unpackUnit(q []uint32, s []float32, p []byte) {
+	const low, two = 0x0f0f0f0f, 0x30303030
+	to := func(w int) *line { return (*line)(q[w*panel:]) }
 	switch b.kind {
 	case kindQ8:
-		s[0] = getHalf(p[2*c:])
-		for w := range 8 {
-			q[32*w] = word(64, w)
-		}
+		halfScales(s, p)
+		copyWords(q, p[64:])
 	case kindQ4:
-		s[0] = getHalf(p[2*c:])
+		halfScales(s, p)
 		for w := range 4 {
-			x := word(64, w)
-			q[32*w], q[32*(w+4)] = b.look(x&low), b.look(x>>4&low)
+			lo, hi := to(w), to(w+4)
+			for c := range panel {
+				x := getWord(p[64+128*w+4*c:])
+				lo[c], hi[c] = b.look(x&low), b.look(x>>4&low)
+			}
 		}
 	case kindQ4K:
-		d, dmin := getHalf(p[2*c:]), getHalf(p[64+2*c:])
 		for g := range 8 {
-			sm := p[128+g/2*1152+g%2*32+c:]
-			s[64*g], s[64*g+32] = d*float32(sm[0]), dmin*float32(sm[64])
+			sm := p[128+g/2*1152+g%2*32:]
+			for c := range panel {
+				s[64*g+c] = getHalf(p[2*c:]) * float32(sm[c])
+				s[64*g+32+c] = getHalf(p[64+2*c:]) * float32(sm[64+c])
+			}
 		}
 		for w := range 32 {
-			x, at := word(256+w/8*1152, w%8), w/8*16+w%8
-			q[32*at], q[32*(at+8)] = x&low, x>>4&low
+			from, lo, hi := p[256+w/8*1152+w%8*128:], to(w/8*16+w%8), to(w/8*16+w%8+8)
+			for c := range panel {
+				x := getWord(from[4*c:])
+				lo[c], hi[c] = x&low, x>>4&low
+			}
 		}
 	case kindQ6K:
-		d := getHalf(p[2*c:])
 		for g := range 16 {
-			s[32*g] = d * float32(int8(p[64+g/8*3328+g%8*32+c]))
+			for c := range panel {
+				s[32*g+c] = getHalf(p[2*c:]) * float32(int8(p[64+g/8*3328+g%8*32+c]))
+			}
 		}
 		for w := range 16 {
-			at := w/8*32 + w%8
-			half := 64 + w/8*3328 + 256
-			x, y, h := word(half, 3*(w%8)), word(half, 3*(w%8)+1), word(half, 3*(w%8)+2)
-			const two = 0x30303030
-			q[32*at] = x&low | h<<4&two
-			q[32*(at+8)] = y&low | h<<2&two
-			q[32*(at+16)] = x>>4&low | h&two
-			q[32*(at+24)] = y>>4&low | h>>2&two
+			from, at := p[64+w/8*3328+256+w%8*384:], w/8*32+w%8
+			w0, w1, w2, w3 := to(at), to(at+8), to(at+16), to(at+24)
+			for c := range panel {
+				x, y, h := getWord(from[4*c:]), getWord(from[128+4*c:]), getWord(from[256+4*c:])
+				w0[c], w1[c] = x&low|h<<4&two, y&low|h<<2&two
+				w2[c], w3[c] = x>>4&low|h&two, y>>4&low|h>>2&two
+			}
 		}
 	case kindU8:
-		s[0] = getFloat(p[4*c:])
-		at := 128
-		if b.mins {
-			s[32], at = getFloat(p[128+4*c:]), 256
+		n := len(s)
+		for i := range s {
+			s[i] = getFloat(p[4*i:])
 		}
-		for w := range b.group / 4 {
-			q[32*w] = word(at, w)
-		}
+		copyWords(q, p[4*n:])
+	}
+}
+
+func halfScales(s []float32, p []byte) {
+	for c := range s {
+		s[c] = getHalf(p[2*c:])
+	}
+}
+
+func copyWords(q []uint32, p []byte) {
+	for i := range q {
+		q[i] = getWord(p[4*i:])
 	}
 }
 
