@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/handscroll/handscroll/internal/engine"
-	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/sample"
 )
@@ -61,9 +60,7 @@ type WeightsOptions struct {
 
 func (o *WeightsOptions) session() (s engine.SessionOptions, err error) {
 	s = engine.SessionOptions{Context: o.Context, MaxMemory: o.MaxMemory}
-	if o.Cache != "" {
-		s.Cache, err = kvcache.ParseFormat(o.Cache)
-	}
+	s.Cache, err = cacheFormat(o.Cache)
 	return s, err
 }
 

@@ -24,6 +24,7 @@ import (
 
 type benchFlags struct {
 	model   modelFlags
+	weights weightsBenchFlags
 	lengths string
 	single  string
 	repeat  int
@@ -74,20 +75,45 @@ func newBenchCmd() *cobra.Command {
 		Short: "Measure speed and memory",
 		Long: `Measure how fast the model reads, on one thread and on all, how long an answer
 takes by the length of the context, and the memory that takes. The input is
-generated prose; nothing is downloaded or written.`,
+generated prose; nothing is downloaded or written.
+
+With open weights it measures how many tokens a second are read at once (pp512 is
+512 of them) and answered with one by one (tg128), alone or after others that are
+in the context (pp512@d16384). These tokens are random. Each test runs once to warm
+up, then --repeat times.`,
+		Example: `  handscroll bench
+  handscroll bench -m model.gguf -p 512,4096 -n 128 -d 0,16384 --thread-list 1,2
+  handscroll bench -m model.gguf --cache f16,q8_0 --output csv > bench.csv`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.model.add(cmd)
-	cmd.Flags().StringVar(&f.lengths, "lengths", "1k,32k,1m", "context lengths to ask at, in tokens")
-	cmd.Flags().StringVar(&f.single, "single", "100k", "tokens to read on one thread")
-	cmd.Flags().IntVar(&f.repeat, "repeat", 5, "answers timed at each length")
-	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the prose")
+	f.weights.add(cmd)
+	cmd.Flags().StringVar(&f.lengths, "lengths", "1k,32k,1m", "native model: context lengths to ask at, in tokens")
+	cmd.Flags().StringVar(&f.single, "single", "100k", "native model: tokens to read on one thread")
+	cmd.Flags().IntVarP(&f.repeat, "repeat", "r", 5, "answers timed at each length; open weights: runs of each test")
+	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "seed of the prose, or of the random tokens")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print JSON")
 	return cmd
 }
 
 func (f *benchFlags) run(cmd *cobra.Command) error {
+	native, err := f.model.native()
+	if err != nil {
+		return err
+	}
+	foreign, kind := weightsBenchNames, "open weights"
+	if !native {
+		foreign, kind = []string{"lengths", "single"}, "the native model"
+	}
+	for _, name := range foreign {
+		if cmd.Flags().Changed(name) {
+			return usageError{fmt.Errorf("bench: --%s is for %s", name, kind)}
+		}
+	}
+	if !native {
+		return f.runWeights(cmd)
+	}
 	lengths, err := parseLengths(f.lengths)
 	if err != nil {
 		return usageError{fmt.Errorf("bench: %w", err)}

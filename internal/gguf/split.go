@@ -15,6 +15,9 @@ const (
 // partSuffix is how the name of part no, from 0, ends.
 func partSuffix(no, count uint32) string { return fmt.Sprintf("-%05d-of-%05d.gguf", no+1, count) }
 
+// Parts returns how many files the model is in.
+func (f *File) Parts() int { return max(1, len(f.unmap)) }
+
 // join maps the other parts of which f is the first, if it is one of several.
 func (f *File) join() error {
 	if !f.Meta.Has(keySplitCount) {

@@ -79,8 +79,8 @@ func TestSplit(t *testing.T) {
 		}
 		size += st.Size()
 	}
-	if len(f.Tensors) != 3 || f.Size != size {
-		t.Errorf("%d tensors, %d bytes of %d", len(f.Tensors), f.Size, size)
+	if len(f.Tensors) != 3 || f.Size != size || f.Parts() != 3 {
+		t.Errorf("%d tensors, %d bytes of %d, %d parts", len(f.Tensors), f.Size, size, f.Parts())
 	}
 	if err := errors.Join(f.Close(), f.Close()); err != nil {
 		t.Error(err)

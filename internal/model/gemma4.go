@@ -166,6 +166,11 @@ func (a *gemma4) layers(in *batch, x []float32) {
 	}
 }
 
+func (a *gemma4) parts(i int) (*nn.Attention, int, *nn.MoE) {
+	b := &a.blocks[i]
+	return b.attn, b.dense.Hidden, b.moe
+}
+
 // feedForward writes to y the feed-forward of x: the dense one, and the experts
 // beside it.
 func (a *gemma4) feedForward(s *nn.Scratch, b *gemma4Block, y, h, x []float32, n int) {

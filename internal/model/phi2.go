@@ -49,3 +49,7 @@ func (a *phi2) layers(in *batch, x []float32) {
 		b.ff.Forward(s, x, h, n)
 	}
 }
+
+func (a *phi2) parts(i int) (*nn.Attention, int, *nn.MoE) {
+	return a.blocks[i].attn, a.blocks[i].ff.Hidden, nil
+}

@@ -46,6 +46,9 @@ type forwarder interface {
 	// layers runs x [T, Width], the embeddings of the batch's ids, through all
 	// layers in place, adding to its sequences.
 	layers(b *batch, x []float32)
+	// parts returns layer i's attention, the width of its dense feed-forward's hidden
+	// layer or 0, and its experts or nil, for those who describe the model.
+	parts(i int) (a *nn.Attention, dense int, moe *nn.MoE)
 }
 
 // batch is what one pass over the layers reads: pieces of sequences, one after the
@@ -68,7 +71,9 @@ var architectures = map[string]func(l *weights, m *Transformer) forwarder{
 }
 
 // LoadTransformer reads a model of one of the supported architectures.
-func LoadTransformer(f *gguf.File) (*Transformer, error) {
+func LoadTransformer(f *gguf.File) (*Transformer, error) { return loadTransformer(f, false) }
+
+func loadTransformer(f *gguf.File, outline bool) (*Transformer, error) {
 	arch, err := f.Meta.String("general.architecture")
 	if err != nil {
 		return nil, err
@@ -78,7 +83,7 @@ func LoadTransformer(f *gguf.File) (*Transformer, error) {
 		return nil, fmt.Errorf("model: %s: architecture %q is not supported; supported are %s", f.Name, arch,
 			strings.Join(slices.Sorted(maps.Keys(architectures)), ", "))
 	}
-	l := &weights{f: f, arch: arch}
+	l := &weights{f: f, arch: arch, outline: outline}
 	m := &Transformer{Shape: Shape{Architecture: arch, Type: storedAs(f)}}
 	m.Name, _ = f.Meta.String("general.name") // a name is not needed
 	m.Width, m.Layers, m.Context = l.dim("embedding_length"), l.dim("block_count"), l.dim("context_length")
@@ -339,6 +344,14 @@ func (a *preNorm) layers(in *batch, x []float32) {
 		add()
 		s.Release(mark)
 	}
+}
+
+func (a *preNorm) parts(i int) (*nn.Attention, int, *nn.MoE) {
+	b := &a.blocks[i]
+	if b.ff.moe != nil {
+		return b.attn, 0, b.ff.moe
+	}
+	return b.attn, b.ff.dense.Hidden, nil
 }
 
 // heads reads the sizes of attention.

@@ -14,12 +14,13 @@ import (
 // collects errors, so that a loader can be read from top to bottom: until load
 // returns nil, what it gave is not to be used.
 type weights struct {
-	f      *gguf.File
-	arch   string
-	params nn.Params
-	laid   []*nn.Blocks // weights that products are made of, but experts
-	moes   []*nn.MoE
-	errs   []error
+	f       *gguf.File
+	arch    string
+	outline bool // sizes only: matrices are left where they are
+	params  nn.Params
+	laid    []*nn.Blocks // weights that products are made of, but experts
+	moes    []*nn.MoE
+	errs    []error
 }
 
 func (l *weights) fail(err error) {
@@ -180,6 +181,21 @@ func (l *weights) interleaved(name string, heads, headDim, rotary, in int) nn.We
 	if t == nil || rotary%2 != 0 { // rope refuses odd ones
 		return nil
 	}
+	data := t.Data
+	if !l.outline {
+		data = inHalves(t, heads, headDim, rotary, in)
+	}
+	w := l.product(&nn.Blocks{In: in})
+	l.append(w, t, data)
+	if l.has(name + ".bias") {
+		l.fail(fmt.Errorf("model: %s: tensor %q: a bias of interleaved heads is not supported", l.f.Name, name+".bias"))
+	}
+	return w
+}
+
+// inHalves returns the data of a projection to heads with the first rotary rows of
+// each head, of which neighbours are pairs, put in halves.
+func inHalves(t *gguf.Tensor, heads, headDim, rotary, in int) []byte {
 	elements, size, _ := t.Type.Block()
 	row := in / elements * size
 	data := make([]byte, 0, len(t.Data))
@@ -195,12 +211,7 @@ func (l *weights) interleaved(name string, heads, headDim, rotary, in int) nn.We
 			data = append(data, t.Data[at:at+row]...)
 		}
 	}
-	w := l.product(&nn.Blocks{In: in})
-	l.append(w, t, data)
-	if l.has(name + ".bias") {
-		l.fail(fmt.Errorf("model: %s: tensor %q: a bias of interleaved heads is not supported", l.f.Name, name+".bias"))
-	}
-	return w
+	return data
 }
 
 // attention returns the projections that are named attn_q, attn_k, attn_v and
