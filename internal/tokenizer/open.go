@@ -175,6 +175,26 @@ func (o *Open) Piece(id int32) []byte {
 	return o.pieces[id]
 }
 
+// Control returns the texts of all control tokens.
+func (o *Open) Control() (texts []string) {
+	for _, t := range o.special {
+		if !t.user {
+			texts = append(texts, t.text)
+		}
+	}
+	return texts
+}
+
+// ControlText returns the text of a control token, "" for another.
+func (o *Open) ControlText(id int32) string {
+	for _, t := range o.special {
+		if t.id == id && !t.user {
+			return t.text
+		}
+	}
+	return ""
+}
+
 // Decode implements Tokenizer.
 func (o *Open) Decode(dst []byte, ids []int32) []byte {
 	for _, id := range ids {
