@@ -47,3 +47,7 @@ func Files(names []string, opts FileOptions) ([]Part, []Skipped, error) {
 	}
 	return parts, skipped, nil
 }
+
+// FreeMemory is the memory that limits of 0 stand for: nine tenths of what is
+// available now, in bytes, or 0 where the system does not say.
+func FreeMemory() int64 { return engine.MemoryLimit() }
