@@ -45,7 +45,8 @@ var imports = map[string]string{
 	"model/shipped": "",
 	"convert":       "gguf quant tensor model tokenizer",
 	"encoder":       "nn media gguf tensor",
-	"prompt":        "tokenizer media",
+	"prompt":        "prompt/jinja tokenizer media",
+	"prompt/jinja":  "",
 	"sample":        "",
 
 	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn",

@@ -5,20 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
+
+	"github.com/handscroll/handscroll/internal/prompt"
 )
 
 // Message is one turn of a conversation.
-type Message struct {
-	Role    string // system, user or assistant
-	Content string
-}
-
-// segment is a piece of a rendered conversation: the format's own text, in which
-// control tokens are parsed, or a message's, in which they are not.
-type segment struct {
-	text    string
-	control bool
-}
+type Message = prompt.Message
 
 // placeholder stands for texts when a turn is rendered around them: characters for
 // private use, that no format looks for.
@@ -27,72 +20,74 @@ const placeholder = "\ue0f0\ue0f1\ue0f2"
 // turn returns the tokens before and after a user's message, with the beginning of
 // its answer.
 func (w *Weights) turn() (head, tail []int32, err error) {
-	segments, err := w.render(context.Background(), []Message{{"user", placeholder}})
+	segments, err := w.render(context.Background(), []Message{{Role: prompt.User, Content: placeholder}})
 	if err != nil {
 		return nil, nil, err
 	}
 	for i, s := range segments {
-		before, after, ok := strings.Cut(s.text, placeholder)
+		before, after, ok := strings.Cut(s.Text, placeholder)
 		if !ok {
 			continue
 		}
-		head, err = w.encode(append(segments[:i:i], segment{before, s.control}))
-		if err != nil {
-			return nil, nil, err
-		}
-		if v := w.v; v.AddBOS && v.BOS >= 0 && (len(head) == 0 || head[0] != v.BOS) {
-			head = append([]int32{v.BOS}, head...)
-		}
-		tail, err = w.encode(append([]segment{{after, s.control}}, segments[i+1:]...))
-		return head, tail, err
+		head = w.begin(w.encode(append(segments[:i:i], prompt.Segment{Text: before})))
+		return head, w.encode(append([]prompt.Segment{{Text: after}}, segments[i+1:]...)), nil
 	}
 	return nil, nil, fmt.Errorf("engine: %s: its chat template leaves out the user's message", w.f.Name)
 }
 
 // encode returns the ids of segments.
-func (w *Weights) encode(segments []segment) (ids []int32, err error) {
-	if w.v == nil {
-		return nil, fmt.Errorf("engine: %s: its tokenizer cannot be used: %w", w.file, w.err)
-	}
+func (w *Weights) encode(segments []prompt.Segment) (ids []int32) {
 	for _, s := range segments {
-		if s.control {
-			ids = w.v.EncodeSpecial(ids, []byte(s.text))
+		if s.Control {
+			ids = w.v.EncodeSpecial(ids, []byte(s.Text))
 		} else {
-			ids = w.v.Encode(ids, []byte(s.text))
+			ids = w.v.Encode(ids, []byte(s.Text))
 		}
 	}
-	return ids, nil
+	return ids
+}
+
+// begin puts the token before ids that texts begin with, if the vocabulary wants one
+// and the template has not written it.
+func (w *Weights) begin(ids []int32) []int32 {
+	if v := w.v; v.AddBOS && v.BOS >= 0 && (len(ids) == 0 || ids[0] != v.BOS) {
+		return append([]int32{v.BOS}, ids...)
+	}
+	return ids
 }
 
 // plain returns the ids of a text in which control tokens are text.
-func (w *Weights) plain(text []byte) ([]int32, error) {
-	return w.encode([]segment{{string(text), false}})
-}
+func (w *Weights) plain(text []byte) []int32 { return w.v.Encode(nil, text) }
 
 // render writes a conversation and the beginning of its next answer in the model's
 // chat format.
-func (w *Weights) render(ctx context.Context, messages []Message) ([]segment, error) {
-	if w.v == nil {
-		return nil, fmt.Errorf("engine: %s: its tokenizer cannot be used: %w", w.file, w.err)
+func (w *Weights) render(ctx context.Context, messages []Message) ([]prompt.Segment, error) {
+	w.parse.Do(w.parseTemplate)
+	if w.unparsed != nil {
+		return nil, w.unparsed
 	}
-	return w.fallback(messages), nil
+	list, err := w.template.Render(ctx, prompt.Chat{Messages: messages, AddGenerationPrompt: true, Now: time.Now()})
+	if err != nil {
+		return nil, fmt.Errorf("engine: %s: %w", w.f.Name, err)
+	}
+	return list, nil
 }
 
-// fallback is the format of models whose files name none: ChatML if the vocabulary
-// has its tokens, else names and colons.
-func (w *Weights) fallback(messages []Message) (out []segment) {
-	chatML := len(w.v.EncodeSpecial(nil, []byte("<|im_start|>"))) == 1
-	for _, m := range messages {
-		before, after := m.Role+": ", "\n"
-		if chatML {
-			before, after = "<|im_start|>"+m.Role+"\n", "<|im_end|>\n"
-		}
-		out = append(out, segment{before, true}, segment{m.Content, false}, segment{after, true})
+// parseTemplate reads the file's chat template, or takes a common format if it has
+// none.
+func (w *Weights) parseTemplate() {
+	v := w.v
+	if v == nil {
+		w.unparsed = fmt.Errorf("engine: %s: its tokenizer cannot be used: %w", w.file, w.err)
+		return
 	}
-	if chatML {
-		return append(out, segment{"<|im_start|>assistant\n", true})
+	words := prompt.Vocabulary{BOS: v.ControlText(v.BOS), EOS: v.ControlText(v.EOS), Control: v.Control()}
+	if w.template, w.unparsed = prompt.Fallback(words); v.Template != "" {
+		w.template, w.unparsed = prompt.Parse(v.Template, words)
 	}
-	return append(out, segment{"assistant:", true})
+	if w.unparsed != nil {
+		w.unparsed = fmt.Errorf("engine: %s: %w", w.f.Name, w.unparsed)
+	}
 }
 
 // Conversation is a chat with open weights. It belongs to one goroutine.
@@ -111,7 +106,7 @@ func (w *Weights) NewConversation(system string, o SessionOptions) (*Conversatio
 	}
 	c := &Conversation{w: w, s: s}
 	if system != "" {
-		c.messages = append(c.messages, Message{"system", system})
+		c.messages = append(c.messages, Message{Role: prompt.System, Content: system})
 	}
 	return c, nil
 }
@@ -124,31 +119,24 @@ func (c *Conversation) Say(ctx context.Context, text string, o GenerateOptions, 
 	if strings.TrimSpace(text) == "" {
 		return nil, errors.New("engine: the message is empty")
 	}
-	messages := append(c.messages[:len(c.messages):len(c.messages)], Message{"user", text})
+	messages := append(c.messages[:len(c.messages):len(c.messages)], Message{Role: prompt.User, Content: text})
 	segments, err := c.w.render(ctx, messages)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := c.w.encode(segments)
-	if err != nil {
-		return nil, err
-	}
-	if v := c.w.v; v.AddBOS && v.BOS >= 0 && ids[0] != v.BOS {
-		ids = append([]int32{v.BOS}, ids...)
-	}
-	if _, err := c.s.Prefill(ctx, ids, nil); err != nil {
+	if _, err := c.s.Prefill(ctx, c.w.begin(c.w.encode(segments)), nil); err != nil {
 		return nil, err
 	}
 	if g, err = c.s.Generate(ctx, o, emit); err != nil {
 		return nil, err
 	}
-	c.messages = append(messages, Message{"assistant", g.Text})
+	c.messages = append(messages, Message{Role: prompt.Assistant, Content: g.Text})
 	return g, nil
 }
 
 // Reset forgets all turns but the system's.
 func (c *Conversation) Reset() {
-	if len(c.messages) > 0 && c.messages[0].Role == "system" {
+	if len(c.messages) > 0 && c.messages[0].Role == prompt.System {
 		c.messages = c.messages[:1]
 		return
 	}

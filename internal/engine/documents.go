@@ -60,11 +60,7 @@ func (w *Weights) NewDocuments(dir string, o DocumentOptions) (d *Documents, err
 	if d.head, d.tail, err = w.turn(); err != nil {
 		return nil, err
 	}
-	plain, err := w.plain([]byte(instructions))
-	if err != nil {
-		return nil, err
-	}
-	d.head = append(d.head, plain...)
+	d.head = append(d.head, w.plain([]byte(instructions))...)
 	d.ids = slices.Clone(d.head)
 	if d.session, err = w.NewSession(o.SessionOptions); err != nil {
 		return nil, err
@@ -76,9 +72,7 @@ func (w *Weights) NewDocuments(dir string, o DocumentOptions) (d *Documents, err
 		return nil, err
 	}
 	for _, p := range d.saved.Parts() {
-		if err := d.add(p); err != nil {
-			return nil, err
-		}
+		d.add(p)
 	}
 	d.complete = d.saved.Complete()
 	n := min(d.saved.Tokens(), len(d.ids))
@@ -109,24 +103,12 @@ func (w *Weights) Identity() kvcache.Identity {
 }
 
 // add appends a part's tokens.
-func (d *Documents) add(p kvcache.SavedPart) error {
-	before, err := d.w.plain(fmt.Appendf(nil, "<document name=%q>\n", p.Source))
-	if err != nil {
-		return err
-	}
-	text, err := d.w.plain(p.Text)
-	if err != nil {
-		return err
-	}
-	after, err := d.w.plain([]byte("\n</document>\n\n"))
-	if err != nil {
-		return err
-	}
+func (d *Documents) add(p kvcache.SavedPart) {
+	before, text := d.w.plain(fmt.Appendf(nil, "<document name=%q>\n", p.Source)), d.w.plain(p.Text)
 	p.Tokens = len(text)
 	from := len(d.ids) + len(before)
-	d.ids = slices.Concat(d.ids, before, text, after)
+	d.ids = slices.Concat(d.ids, before, text, d.w.plain([]byte("\n</document>\n\n")))
 	d.parts = append(d.parts, document{p, from, from + len(text)})
-	return nil
 }
 
 // Read appends parts, in order; ones that are there already, with the same text, are
@@ -171,9 +153,7 @@ func (d *Documents) merge(parts []media.Part) error {
 		i := slices.IndexFunc(d.parts, func(o document) bool { return o.Source == p.Source })
 		switch {
 		case i < 0:
-			if err := d.add(next); err != nil {
-				return err
-			}
+			d.add(next)
 			continue
 		case d.parts[i].Hash == next.Hash:
 			continue
@@ -186,9 +166,7 @@ func (d *Documents) merge(parts []media.Part) error {
 			if j == i {
 				o.SavedPart = next
 			}
-			if err := d.add(o.SavedPart); err != nil {
-				return err
-			}
+			d.add(o.SavedPart)
 		}
 		if d.saved != nil {
 			if err := d.saved.Commit(min(d.saved.Tokens(), old[i].from), false); err != nil {
@@ -277,11 +255,7 @@ func (d *Documents) Ask(ctx context.Context, question string, o GenerateOptions,
 	case !d.complete || len(d.session.ids) < len(d.ids):
 		return nil, &UnfinishedError{Tokens: len(d.session.ids)}
 	}
-	asked, err := d.w.plain([]byte("Question: " + question))
-	if err != nil {
-		return nil, err
-	}
-	prompt := slices.Concat(d.ids, asked, d.tail)
+	prompt := slices.Concat(d.ids, d.w.plain([]byte("Question: "+question)), d.tail)
 	s := d.session.Fork()
 	if _, err := s.Prefill(ctx, prompt, nil); err != nil {
 		return nil, err

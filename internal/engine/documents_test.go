@@ -220,3 +220,19 @@ func TestConversation(t *testing.T) {
 		t.Error("an empty message was answered")
 	}
 }
+
+func TestTemplateFails(t *testing.T) {
+	for template, says := range map[string]string{
+		"{% for m in":                        "chat template",
+		"{{ raise_exception('not today') }}": "not today",
+		"{{ messages[7].content }}":          "chat template",
+		"constant":                           "leaves out the user's message",
+	} {
+		w := tinyWeights(t, "q8_0")
+		w.v.Template = template
+		_, err := w.NewDocuments("", DocumentOptions{})
+		if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), w.f.Name) {
+			t.Errorf("template %q: %v", template, err)
+		}
+	}
+}

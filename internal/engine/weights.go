@@ -12,6 +12,7 @@ import (
 	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/prompt"
 	"github.com/handscroll/handscroll/internal/sample"
 )
 
@@ -30,6 +31,9 @@ type Weights struct {
 	prefix   *sample.TokenTrie
 	identify sync.Once
 	id       kvcache.Identity
+	parse    sync.Once
+	template *prompt.Template
+	unparsed error // why there is no template
 }
 
 // OpenWeights maps a GGUF file of open weights. A file whose tokenizer is missing
