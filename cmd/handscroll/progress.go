@@ -25,13 +25,18 @@ func newProgress(w io.Writer) *progress {
 	return &progress{w: w}
 }
 
-// update shows p, ten times a second at most.
+// update shows how far reading is.
 func (s *progress) update(p handscroll.Progress) {
+	s.show(func() string { return progressLine(p) })
+}
+
+// show shows a line, ten times a second at most.
+func (s *progress) show(line func() string) {
 	if s.w == nil || time.Since(s.last) < 100*time.Millisecond {
 		return
 	}
 	s.last = time.Now()
-	fmt.Fprintf(s.w, "\r\x1b[K%s", progressLine(p))
+	fmt.Fprintf(s.w, "\r\x1b[K%s", line())
 }
 
 // clear takes the line away.

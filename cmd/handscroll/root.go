@@ -83,6 +83,7 @@ questions about them, showing the passage that the answer stands in.`,
 		newBenchCmd(),
 		newScoreCmd(),
 		newTokenizeCmd(),
+		newModelCmd(),
 	)
 	return root
 }
@@ -176,7 +177,7 @@ func hint(err error) string {
 	case diskFull(err):
 		return "\nWhat was read so far is kept: free some space and run the same command again."
 	}
-	return ""
+	return hubHint(err)
 }
 
 // diskFull reports whether err says so, in either of the ways of Windows too.
@@ -197,8 +198,12 @@ func (e *interruptedRead) Unwrap() error { return e.error }
 
 func resumeHint(err error) string {
 	var r *interruptedRead
-	if !errors.As(err, &r) {
-		return ""
+	if errors.As(err, &r) {
+		return fmt.Sprintf("; %d tokens are stored in %s, and the same command goes on from there", r.tokens, r.name)
 	}
-	return fmt.Sprintf("; %d tokens are stored in %s, and the same command goes on from there", r.tokens, r.name)
+	var p *interruptedPull
+	if errors.As(err, &p) {
+		return fmt.Sprintf("; %s are here, and the same command goes on from there", formatBytes(p.bytes))
+	}
+	return ""
 }
