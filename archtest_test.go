@@ -21,13 +21,14 @@ const modulePath = "github.com/handscroll/handscroll"
 // docs/rationale.md.
 var imports = map[string]string{
 	".":              "engine media media/all model/shipped kvcache sample",
-	"cmd/handscroll": ". server studio train eval eval/task convert",
+	"cmd/handscroll": ". server studio train eval eval/task convert hub",
 
 	"tensor":    "",
 	"quant":     "tensor",
 	"kernel":    "tensor quant",
 	"gguf":      "tensor",
 	"tokenizer": "",
+	"hub":       "",
 
 	"media":        "",
 	"media/text":   "media",

@@ -76,6 +76,10 @@ func ContextDir(name string) (string, error) {
 	return filepath.Join(home, name), nil
 }
 
+// ModelDir returns the directory that fetched model files are kept in: models,
+// where [ContextDir] has contexts.
+func ModelDir() (string, error) { return engine.ModelHome() }
+
 func notInName(r rune) bool {
 	return !unicode.In(r, unicode.L, unicode.M, unicode.N) && !strings.ContainsRune("-_.", r)
 }

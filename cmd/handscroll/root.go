@@ -187,7 +187,7 @@ func hint(err error) string {
 	case diskFull(err):
 		return "\nFree some space and run the same command again. What a stored context has so far is kept."
 	}
-	return ""
+	return hubHint(err)
 }
 
 // diskFull reports whether err says so, in either of the ways of Windows too.
@@ -208,8 +208,12 @@ func (e *interruptedRead) Unwrap() error { return e.error }
 
 func resumeHint(err error) string {
 	var r *interruptedRead
-	if !errors.As(err, &r) {
-		return ""
+	if errors.As(err, &r) {
+		return fmt.Sprintf("; %d tokens are stored in %s, and the same command goes on from there", r.tokens, r.name)
 	}
-	return fmt.Sprintf("; %d tokens are stored in %s, and the same command goes on from there", r.tokens, r.name)
+	var p *interruptedPull
+	if errors.As(err, &p) {
+		return fmt.Sprintf("; %s are here, and the same command goes on from there", formatBytes(p.bytes))
+	}
+	return ""
 }

@@ -98,13 +98,19 @@ func recoverTo(err *error) {
 
 // Home returns the directory that stored contexts are in: contexts below
 // HANDSCROLL_HOME, or below handscroll in the platform's data directory.
-func Home() (string, error) {
+func Home() (string, error) { return homeDir("contexts") }
+
+// ModelHome returns the directory that fetched models are in: models, beside
+// [Home].
+func ModelHome() (string, error) { return homeDir("models") }
+
+func homeDir(folder string) (string, error) {
 	if home := os.Getenv("HANDSCROLL_HOME"); home != "" {
-		return filepath.Join(home, "contexts"), nil
+		return filepath.Join(home, folder), nil
 	}
 	data, err := dataDir()
 	if err != nil {
-		return "", fmt.Errorf("engine: no place for stored contexts; set HANDSCROLL_HOME: %w", err)
+		return "", fmt.Errorf("engine: no place for stored %s; set HANDSCROLL_HOME: %w", folder, err)
 	}
-	return filepath.Join(data, "handscroll", "contexts"), nil
+	return filepath.Join(data, "handscroll", folder), nil
 }
