@@ -265,7 +265,8 @@ func GemmBlocks(buf *BlockBuffer, dst []float32, ldd int, a *Rows8, i0, i1 int, 
 	if m <= 0 || j1 <= j0 {
 		return
 	}
-	if a.k != b.k || a.group != b.group || a.zero != b.zero || i0 < 0 || i1 > a.m || j0%panel != 0 || j1 > b.n {
+	kind := a.kind(b)
+	if a.k != b.k || kind == nil || i0 < 0 || i1 > a.m || j0%panel != 0 || j1 > b.n {
 		panic("kernel: GemmBlocks: operands do not belong together")
 	}
 	checkStrided("GemmBlocks: dst", len(dst), m, j1-j0, ldd, 1)
@@ -274,11 +275,11 @@ func GemmBlocks(buf *BlockBuffer, dst []float32, ldd int, a *Rows8, i0, i1 int, 
 		w, out := min(panel, j1-j), dst[j-j0:]
 		if b.direct() && (m == 1 || m <= fewRows && b.kind != kindQ8) {
 			for i := range m {
-				b.dotPanel(out[i*ldd:], w, a, i0+i, p, acc)
+				b.dotPanel(out[i*ldd:], w, a, kind.meta, i0+i, p, acc)
 			}
 			continue
 		}
-		b.mulPanel(buf, out, ldd, w, a, i0, m, p, acc)
+		b.mulPanel(buf, out, ldd, w, a, kind.meta, i0, m, p, acc)
 	}
 }
 

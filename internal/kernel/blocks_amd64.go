@@ -63,7 +63,7 @@ func (b *Blocks) units(p []byte) int {
 	return len(p) / size
 }
 
-func (b *Blocks) dotPanel(dst []float32, w int, a *Rows8, i int, p []byte, acc bool) {
+func (b *Blocks) dotPanel(dst []float32, w int, a *Rows8, meta []groupMeta, i int, p []byte, acc bool) {
 	dot := dotQ8VNNI
 	switch b.kind {
 	case kindQ4:
@@ -73,7 +73,7 @@ func (b *Blocks) dotPanel(dst []float32, w int, a *Rows8, i int, p []byte, acc b
 	case kindQ6K:
 		dot = dotQ6KVNNI
 	}
-	dot(&dst[0], &a.q[i*a.k], &a.meta[i*a.k/a.group], &p[0], b.units(p), uint64(1)<<w-1, b2u(acc), b.level())
+	dot(&dst[0], &a.q[i*a.k], &meta[i*b.k/b.group], &p[0], b.units(p), uint64(1)<<w-1, b2u(acc), b.level())
 }
 
 func (b *Blocks) unpackPanel(q []uint32, s []float32, p []byte) {
@@ -92,15 +92,15 @@ func (b *Blocks) unpackPanel(q []uint32, s []float32, p []byte) {
 	unpack(&q[0], &s[0], &p[0], b.units(p), b.level())
 }
 
-func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, i0, m int, p []byte, acc bool) {
+func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, meta []groupMeta, i0, m int, p []byte, acc bool) {
 	b.unpack(buf, p)
 	switch {
 	case has.vnni:
 	case has.avx2:
-		b.mulUnpackedAVX2(buf, dst, ldd, w, a, i0, m, acc)
+		b.mulUnpackedAVX2(buf, dst, ldd, w, a, meta, i0, m, acc)
 		return
 	default:
-		b.mulUnpackedGeneric(buf, dst, ldd, w, a, i0, m, acc)
+		b.mulUnpackedGeneric(buf, dst, ldd, w, a, meta, i0, m, acc)
 		return
 	}
 	q, gap, mins := (*byte)(unsafe.Pointer(&buf.q[0])), 0, 0
@@ -111,19 +111,19 @@ func (b *Blocks) mulPanel(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8,
 		mins = 1
 	}
 	groups := b.k / b.group
-	mulBlocksVNNI(&dst[0], 4*ldd, &a.q[i0*a.k], a.k, &a.meta[i0*groups], groups*int(unsafe.Sizeof(groupMeta{})), q, gap, &buf.s[0],
+	mulBlocksVNNI(&dst[0], 4*ldd, &a.q[i0*a.k], a.k, &meta[i0*groups], groups*int(unsafe.Sizeof(groupMeta{})), q, gap, &buf.s[0],
 		groups, b.group/16, mins, m, uint64(1)<<w-1, b2u(acc))
 }
 
 // mulUnpackedAVX2 is mulUnpackedGeneric.
-func (b *Blocks) mulUnpackedAVX2(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, i0, m int, acc bool) {
+func (b *Blocks) mulUnpackedAVX2(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, meta []groupMeta, i0, m int, acc bool) {
 	groups, mins := b.k/b.group, 0
 	if b.mins {
 		mins = 1
 	}
 	var out [32]float32
 	for i := range m {
-		mulBlocksAVX2(&out, &a.q[(i0+i)*a.k], &a.meta[(i0+i)*groups], &buf.q[0], &buf.s[0], groups, b.group/8, mins)
+		mulBlocksAVX2(&out, &a.q[(i0+i)*a.k], &meta[(i0+i)*groups], &buf.q[0], &buf.s[0], groups, b.group/8, mins)
 		row := dst[i*ldd : i*ldd+w]
 		if acc {
 			add(row, out[:w])

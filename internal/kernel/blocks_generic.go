@@ -107,16 +107,16 @@ func (b *Blocks) look(x uint32) uint32 {
 
 // mulUnpackedGeneric is the specification of the product of rows with an
 // unpacked panel, of which w columns are written.
-func (b *Blocks) mulUnpackedGeneric(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, i0, m int, acc bool) {
+func (b *Blocks) mulUnpackedGeneric(buf *BlockBuffer, dst []float32, ldd, w int, a *Rows8, meta []groupMeta, i0, m int, acc bool) {
 	groups, width := b.k/b.group, panel
 	if b.mins {
 		width *= 2
 	}
 	for i := range m {
-		q, meta := a.q[(i0+i)*a.k:], a.meta[(i0+i)*groups:(i0+i+1)*groups]
+		q, row := a.q[(i0+i)*a.k:], meta[(i0+i)*groups:(i0+i+1)*groups]
 		for c := range w {
 			var f float32
-			for g, at := range meta {
+			for g, at := range row {
 				sum := at.seed
 				for e := range b.group {
 					x := buf.q[(g*b.group+e)/4*panel+c] >> (e % 4 * 8)

@@ -1,6 +1,9 @@
 package kernel
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Rows8 are rows of activations in int8 for products with [Blocks]: groups of
 // 32 elements share a scale. Quantize and Prepare change it; products only read
@@ -11,8 +14,13 @@ type Rows8 struct {
 	scale []float32 // [m, k/32]
 	sum   []int32   // [m, k/16] of the q
 
-	// What a kind of weights needs of each of its groups, made by Prepare.
+	kinds []rowKind // of weights that the rows are prepared for
+}
+
+// rowKind is what a kind of weights needs of each of its groups.
+type rowKind struct {
 	group, zero int
+	live        bool
 	meta        []groupMeta // [m, k/group]
 }
 
@@ -42,7 +50,10 @@ func (r *Rows8) Quantize(x []float32, ldx, m, k int) {
 
 // Resize makes room for m rows of k elements, to be given by Set.
 func (r *Rows8) Resize(m, k int) {
-	r.m, r.k, r.group = m, k, 0
+	r.m, r.k = m, k
+	for i := range r.kinds {
+		r.kinds[i].live = false
+	}
 	r.q = growPlain(r.q, m*k)
 	r.scale = growPlain(r.scale, m*k/32)
 	r.sum = growPlain(r.sum, m*k/16)
@@ -84,27 +95,44 @@ func (r *Rows8) Prepare(b *Blocks) {
 		return
 	}
 	for i := range r.m {
-		r.PrepareRow(i)
+		r.PrepareRow(b, i)
 	}
+}
+
+// kind returns the rows' place for weights of b's kind, or nil.
+func (r *Rows8) kind(b *Blocks) *rowKind {
+	for i := range r.kinds {
+		if k := &r.kinds[i]; k.live && k.group == b.group && k.zero == b.zero {
+			return k
+		}
+	}
+	return nil
 }
 
 // Begin says whether rows must be prepared for b by PrepareRow, each once.
 func (r *Rows8) Begin(b *Blocks) bool {
-	if r.group == b.group && r.zero == b.zero {
+	if r.kind(b) != nil {
 		return false
 	}
-	r.group, r.zero = b.group, b.zero
-	r.meta = growPlain(r.meta, r.m*r.k/r.group)
+	i := slices.IndexFunc(r.kinds, func(k rowKind) bool { return !k.live })
+	if i < 0 {
+		i = len(r.kinds)
+		r.kinds = append(r.kinds, rowKind{})
+	}
+	k := &r.kinds[i]
+	k.group, k.zero, k.live = b.group, b.zero, true
+	k.meta = growPlain(k.meta, r.m*r.k/b.group)
 	return true
 }
 
 // PrepareRow prepares row i. Different rows may be prepared at once.
-func (r *Rows8) PrepareRow(i int) {
-	n := r.k / r.group
-	meta, scale := r.meta[i*n:(i+1)*n], r.scale[i*r.k/32:]
+func (r *Rows8) PrepareRow(b *Blocks, i int) {
+	kind := r.kind(b)
+	n := r.k / kind.group
+	meta, scale := kind.meta[i*n:(i+1)*n], r.scale[i*r.k/32:]
 	sum := r.sum[i*r.k/16:]
-	zero := int32(r.zero)
-	if r.group == 16 {
+	zero := int32(kind.zero)
+	if kind.group == 16 {
 		sum = sum[:n]
 		for g := range meta {
 			v := scale[g/2]

@@ -142,12 +142,13 @@ func (a *gemma4) layers(in *batch, x []float32) {
 		b.normAttn.Forward(s, w, h, x)
 		clear(y)
 		q := s.Floats(n * b.attn.Heads * b.attn.HeadDim)
-		b.attn.Queries(s, w, q, h, t)
 		if b.source == i {
 			width := b.attn.KVHeads * b.attn.HeadDim
 			k, v := s.Floats(n*width), s.Floats(n*width)
-			b.attn.KeysValues(s, w, k, v, h, t)
+			b.attn.All(s, w, q, k, v, h, t)
 			in.keep(i, width, k, v)
+		} else {
+			b.attn.Queries(s, w, q, h, t)
 		}
 		b.attn.Forward(s, w, y, q, in.look(b.source), in.watched(i, b.attn, t))
 		b.postAttn.Forward(s, w, y, y)

@@ -280,8 +280,7 @@ func (b *batch) attend(w []float32, a *nn.Attention, layer int, x, h []float32, 
 	mark := b.Mark()
 	q, width := b.Floats(t.T*a.Heads*a.HeadDim), a.KVHeads*a.HeadDim
 	k, v := b.Floats(t.T*width), b.Floats(t.T*width)
-	a.Queries(b.Scratch, w, q, h, t)
-	a.KeysValues(b.Scratch, w, k, v, h, t)
+	a.All(b.Scratch, w, q, k, v, h, t)
 	b.keep(layer, width, k, v)
 	a.Forward(b.Scratch, w, x, q, b.look(layer), b.watched(layer, a, t))
 	b.Release(mark)

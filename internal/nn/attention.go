@@ -27,13 +27,25 @@ func (l *Attention) Queries(s *Scratch, w, q, x []float32, t *Tokens) {
 	l.finish(s, w, q, l.Heads, l.QNorm, t)
 }
 
-// KeysValues writes the keys and values of x [T, D] to k and v
-// [T, KVHeads·HeadDim].
-func (l *Attention) KeysValues(s *Scratch, w, k, v, x []float32, t *Tokens) {
-	l.K.Mul(s, k, x, t.T, false)
-	if l.V != nil {
-		l.V.Mul(s, v, x, t.T, false)
-	} else {
+// All writes the queries of x [T, D] to q [T, Heads·HeadDim], and its keys and values
+// to k and v [T, KVHeads·HeadDim].
+func (l *Attention) All(s *Scratch, w, q, k, v, x []float32, t *Tokens) {
+	weights, dst := [3]Weight{l.Q, l.K, l.V}, [3][]float32{q, k, v}
+	var products []product
+	for i, weight := range weights {
+		if b, _ := unbiased(weight); b != nil {
+			products = append(products, product{b, dst[i]})
+		} else if weight != nil {
+			weight.Mul(s, dst[i], x, t.T, false)
+		}
+	}
+	s.mulTogether(x, l.D, t.T, false, products...)
+	for i, weight := range weights {
+		if b, ok := weight.(*Biased); ok {
+			b.add(dst[i], t.T)
+		}
+	}
+	if l.V == nil {
 		copy(v, k)
 	}
 	if l.VUnit {
@@ -42,6 +54,7 @@ func (l *Attention) KeysValues(s *Scratch, w, k, v, x []float32, t *Tokens) {
 			kernel.Scale(v[:d], inv)
 		}
 	}
+	l.finish(s, w, q, l.Heads, l.QNorm, t)
 	l.finish(s, w, k, l.KVHeads, l.KNorm, t)
 }
 

@@ -190,24 +190,56 @@ const blocksPanel = 64
 
 // Mul implements Weight.
 func (w *Blocks) Mul(s *Scratch, dst, x []float32, m int, acc bool) {
+	s.mulTogether(x, w.In, m, acc, product{w, dst})
+}
+
+// product is a weight and where its product [m, Out] goes.
+type product struct {
+	w   *Blocks
+	dst []float32
+}
+
+// mulTogether computes products of the same rows x [m, k], or adds them, sharing out
+// the work of all of them at once.
+func (s *Scratch) mulTogether(x []float32, k, m int, acc bool, products ...product) {
 	if m == 0 {
 		return
 	}
-	var in8 *kernel.Rows8
-	for i := range w.parts {
-		p := &w.parts[i]
-		if p.blocks != nil {
-			if in8 == nil {
-				in8 = s.quantize(&s.rows, x, m, w.In)
-			}
-			s.prepare(in8, p.blocks)
-		}
-		out := dst
-		s.Team.Split(p.rows, blocksPanel, func(worker, from, to int) {
-			p.mul(s.worker(worker), out[from:], w.Out, x, in8, m, w.In, from, to, acc)
-		})
-		dst = dst[min(p.rows, len(dst)):]
+	type piece struct {
+		*blockRows
+		dst []float32
+		ldd int
 	}
+	var buf [8]piece
+	pieces, rows := buf[:0], 0
+	var in8 *kernel.Rows8
+	for _, p := range products {
+		dst := p.dst
+		for i := range p.w.parts {
+			part := &p.w.parts[i]
+			if part.blocks != nil {
+				if in8 == nil {
+					in8 = s.quantize(&s.rows, x, m, k)
+				}
+				s.prepare(in8, part.blocks)
+			}
+			pieces = append(pieces, piece{part, dst, p.w.Out})
+			rows += (part.rows + blocksPanel - 1) / blocksPanel * blocksPanel
+			dst = dst[min(part.rows, len(dst)):]
+		}
+	}
+	s.Team.Split(rows, blocksPanel, func(worker, from, to int) {
+		for _, p := range pieces {
+			if n := min(p.rows, to); from < n {
+				p.mul(s.worker(worker), p.dst[from:], p.ldd, x, in8, m, k, from, n, acc)
+			}
+			all := (p.rows + blocksPanel - 1) / blocksPanel * blocksPanel
+			if to -= all; to <= 0 {
+				return
+			}
+			from = max(0, from-all)
+		}
+	})
 }
 
 // mul computes columns from to to of a product, from being a multiple of 32.
@@ -252,7 +284,7 @@ func (s *Scratch) prepare(rows *kernel.Rows8, b *kernel.Blocks) {
 	if rows.Begin(b) {
 		s.Rows(rows.Len(), func(from, to int) {
 			for i := from; i < to; i++ {
-				rows.PrepareRow(i)
+				rows.PrepareRow(b, i)
 			}
 		})
 	}
@@ -267,6 +299,11 @@ type Biased struct {
 // Mul implements Weight.
 func (w *Biased) Mul(s *Scratch, dst, x []float32, m int, acc bool) {
 	w.Weight.Mul(s, dst, x, m, acc)
+	w.add(dst, m)
+}
+
+// add adds the bias to m rows.
+func (w *Biased) add(dst []float32, m int) {
 	n := len(w.Bias)
 	for i := range m {
 		kernel.Add(dst[i*n:(i+1)*n], w.Bias)

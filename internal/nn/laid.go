@@ -74,10 +74,11 @@ func (s *Scratch) forwardGroups(y []float32, x *kernel.Rows8, d, hidden int, act
 	})
 }
 
-// shareOut shares out the columns of groups, whole panels at a time.
+// shareOut shares out the columns of groups, whole panels at a time: several pieces a
+// worker, but long ones, since memory is read faster in long runs.
 func (s *Scratch) shareOut(groups, cols int, f func(worker, group, from, to int)) {
 	const panel = 32
-	size := max(panel, cols*groups/(16*s.Team.Workers())/panel*panel)
+	size := max(panel, cols*groups/(8*s.Team.Workers())/panel*panel)
 	size = min(size, (cols+panel-1)/panel*panel)
 	pieces := (cols + size - 1) / size
 	s.Team.Run(groups*pieces, func(worker, i int) {
