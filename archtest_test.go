@@ -26,9 +26,10 @@ var imports = map[string]string{
 	"tensor":    "",
 	"quant":     "tensor",
 	"kernel":    "tensor quant",
-	"gguf":      "tensor",
+	"disk":      "",
+	"gguf":      "disk tensor",
 	"tokenizer": "",
-	"hub":       "",
+	"hub":       "disk",
 
 	"media":        "",
 	"media/text":   "media",
@@ -41,7 +42,7 @@ var imports = map[string]string{
 	"media/all":    "media media/text media/code media/pdf media/image media/audio media/video media/office",
 
 	"nn":            "tensor quant kernel",
-	"kvcache":       "tensor quant kernel",
+	"kvcache":       "disk tensor quant kernel",
 	"model":         "nn kvcache gguf tensor quant kernel tokenizer",
 	"model/shipped": "",
 	"convert":       "gguf quant tensor model tokenizer",

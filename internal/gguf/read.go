@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/handscroll/handscroll/internal/disk"
 	"github.com/handscroll/handscroll/internal/tensor"
 )
 
@@ -70,9 +71,16 @@ func openFile(path string) (*File, error) {
 		return nil, fmt.Errorf("gguf: %w", err)
 	}
 	defer f.Close()
-	data, unmap, err := mapFile(f)
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("gguf: %s: %w", path, err)
+	}
+	data, unmap, err := disk.Map(f, st.Size())
+	if err != nil {
+		return nil, fmt.Errorf("gguf: %w", err)
 	}
 	g, err := Parse(data, path)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/handscroll/handscroll/internal/disk"
 )
 
 // What lies beside a file while it is fetched.
@@ -114,25 +116,10 @@ func (p *part) saveInfo() error {
 		return fmt.Errorf("hub: %w", err)
 	}
 	path := p.target.Local + infoSuffix
-	if err := writeSync(path+".tmp", append(data, '\n')); err != nil {
+	if err := disk.WriteFile(path, append(data, '\n')); err != nil {
 		return fmt.Errorf("hub: %w", err)
 	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("hub: %w", err)
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func writeSync(path string, data []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // reset drops all bytes.
@@ -200,8 +187,8 @@ func (p *part) finish() (string, error) {
 	if err := os.Rename(p.target.Local+partSuffix, p.target.Local); err != nil {
 		return "", fmt.Errorf("hub: %w", err)
 	}
-	if err := syncDir(filepath.Dir(p.target.Local)); err != nil {
-		return "", err
+	if err := disk.SyncDir(filepath.Dir(p.target.Local)); err != nil {
+		return "", fmt.Errorf("hub: %w", err)
 	}
 	return p.sum.sha256(), removePart(p.target.Local)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/handscroll/handscroll/internal/disk"
 )
 
 // Files of a stored context's directory.
@@ -68,29 +70,10 @@ func (m manifest) save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("kvcache: %w", err)
 	}
-	path := filepath.Join(dir, manifestName)
-	if err := writeSync(path+".tmp", append(data, '\n')); err != nil {
+	if err := disk.WriteFile(filepath.Join(dir, manifestName), append(data, '\n')); err != nil {
 		return fmt.Errorf("kvcache: %w", err)
 	}
-	if err := os.Rename(path+".tmp", path); err != nil {
-		return fmt.Errorf("kvcache: %w", err)
-	}
-	return syncDir(dir)
-}
-
-func writeSync(path string, data []byte) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return nil
 }
 
 // Info is what a stored context's manifest says.

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/handscroll/handscroll/internal/disk"
 )
 
 // Files of a stored context of open weights, beside the manifest and the pages.
@@ -120,16 +122,12 @@ func (s *Saved) SetParts(parts []SavedPart) error {
 		name string
 		data []byte
 	}{{textsName, text.Bytes()}, {partsName, append(list, '\n')}} {
-		path := filepath.Join(s.dir, f.name)
-		if err := writeSync(path+".tmp", f.data); err != nil {
-			return fmt.Errorf("kvcache: %w", err)
-		}
-		if err := os.Rename(path+".tmp", path); err != nil {
+		if err := disk.WriteFile(filepath.Join(s.dir, f.name), f.data); err != nil {
 			return fmt.Errorf("kvcache: %w", err)
 		}
 	}
 	s.parts = parts
-	return syncDir(s.dir)
+	return nil
 }
 
 // Commit says that the pages saved hold the first tokens of the texts, and whether

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"unsafe"
+
+	"github.com/handscroll/handscroll/internal/disk"
 )
 
 // pageMagic begins a file that holds one page of all layers of a sequence; see
@@ -31,7 +33,10 @@ func (s *Sequence) SavePages(dir string, from int) (full int, err error) {
 			return 0, err
 		}
 	}
-	return s.n / PageTokens * PageTokens, syncDir(dir)
+	if err := disk.SyncDir(dir); err != nil {
+		return 0, fmt.Errorf("kvcache: %w", err)
+	}
+	return s.n / PageTokens * PageTokens, nil
 }
 
 func (s *Sequence) savePage(dir string, p int) (err error) {
@@ -99,22 +104,23 @@ func (s *Sequence) LoadPages(dir string, n int) (held int, release func() error,
 		panic("kvcache: pages are loaded into a sequence that is not empty")
 	}
 	var maps [][]byte
+	var unmaps []func() error
 	release = func() (err error) {
-		for _, m := range maps {
-			err = errors.Join(err, unmapFile(m))
+		for _, unmap := range unmaps {
+			err = errors.Join(err, unmap())
 		}
-		maps = nil
+		unmaps = nil
 		return err
 	}
 	for p := 0; p*PageTokens < n; p++ {
-		data, tokens, err := s.mapPage(dir, p)
+		data, tokens, unmap, err := s.mapPage(dir, p)
 		if errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 		if err != nil {
 			return 0, nil, errors.Join(err, release())
 		}
-		maps = append(maps, data)
+		maps, unmaps = append(maps, data), append(unmaps, unmap)
 		s.n += min(tokens, n-s.n)
 		if tokens < PageTokens {
 			break
@@ -134,11 +140,11 @@ func (s *Sequence) LoadPages(dir string, n int) (held int, release func() error,
 }
 
 // mapPage maps a page's file and checks it.
-func (s *Sequence) mapPage(dir string, p int) (data []byte, tokens int, err error) {
+func (s *Sequence) mapPage(dir string, p int) (data []byte, tokens int, unmap func() error, err error) {
 	path := filepath.Join(dir, pageName(p))
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, nil, err
 	}
 	defer f.Close()
 	want := pageHeader
@@ -149,13 +155,13 @@ func (s *Sequence) mapPage(dir string, p int) (data []byte, tokens int, err erro
 	}
 	fi, err := f.Stat()
 	if err != nil {
-		return nil, 0, fmt.Errorf("kvcache: %w", err)
+		return nil, 0, nil, fmt.Errorf("kvcache: %w", err)
 	}
 	if fi.Size() != int64(want) {
-		return nil, 0, &FormatError{path, fi.Size(), fmt.Sprintf("%d bytes, a page of this model has %d", fi.Size(), want)}
+		return nil, 0, nil, &FormatError{path, fi.Size(), fmt.Sprintf("%d bytes, a page of this model has %d", fi.Size(), want)}
 	}
-	if data, err = mapFile(f, int64(want)); err != nil {
-		return nil, 0, err
+	if data, unmap, err = mapFile(f, int64(want)); err != nil {
+		return nil, 0, nil, err
 	}
 	le := binary.LittleEndian
 	tokens = int(le.Uint32(data[16:]))
@@ -170,9 +176,9 @@ func (s *Sequence) mapPage(dir string, p int) (data []byte, tokens int, err erro
 		err = &FormatError{path, 20, "the checksum does not match"}
 	}
 	if err != nil {
-		return nil, 0, errors.Join(err, unmapFile(data))
+		return nil, 0, nil, errors.Join(err, unmap())
 	}
-	return data, tokens, nil
+	return data, tokens, unmap, nil
 }
 
 // addPage hangs the mapped page p in; layers with a window keep only what they will

@@ -20,10 +20,11 @@ const commitEvery = 2 * time.Second
 // Open shows what was committed. To append, call Edit, then Begin and Append
 // (or Drop), then Finish, which shows the new entries.
 type Store struct {
-	dir  string
-	id   Identity
-	data []byte // the mapping that segments point into
-	log  contents
+	dir   string
+	id    Identity
+	data  []byte       // the mapping that segments point into
+	unmap func() error // of it; nil if there is none
+	log   contents
 	// complete is what the manifest said, at Open or Edit.
 	complete bool
 
@@ -99,7 +100,7 @@ func (s *Store) load(n, verify int64) error {
 	if fi.Size() < n {
 		return &FormatError{path, fi.Size(), fmt.Sprintf("the file ends here; %d bytes were committed", n)}
 	}
-	if s.data, err = mapFile(f, n); err != nil {
+	if s.data, s.unmap, err = mapFile(f, n); err != nil {
 		return err
 	}
 	s.log = contents{}
@@ -129,9 +130,18 @@ func (s *Store) Segments() []*Segment { return s.log.live() }
 // Close releases the mapping and, after an Edit without Finish, the lock.
 func (s *Store) Close() error {
 	s.release()
-	data := s.data
 	s.data, s.log = nil, contents{}
-	if err := unmapFile(data); err != nil {
+	return s.forget()
+}
+
+// forget gives the mapping back.
+func (s *Store) forget() error {
+	if s.unmap == nil {
+		return nil
+	}
+	unmap := s.unmap
+	s.unmap = nil
+	if err := unmap(); err != nil {
 		return fmt.Errorf("kvcache: unmap: %w", err)
 	}
 	return nil
@@ -201,20 +211,19 @@ func (s *Store) salvage(m manifest) error {
 	if fi.Size() < m.Committed {
 		return &FormatError{path, fi.Size(), fmt.Sprintf("the file ends here; %d bytes were committed", m.Committed)}
 	}
-	data, err := mapFile(s.file, fi.Size())
+	data, unmap, err := mapFile(s.file, fi.Size())
 	if err != nil {
 		return err
 	}
 	found := contents{}
 	scanErr := found.scan(data, min(int64(len(s.data)), m.Committed))
 	if scanErr != nil && found.end < m.Committed {
-		unmapFile(data)
-		return &FormatError{path, found.end, scanErr.Error()}
+		return errors.Join(&FormatError{path, found.end, scanErr.Error()}, unmap())
 	}
-	if err := unmapFile(s.data); err != nil {
-		return fmt.Errorf("kvcache: unmap: %w", err)
+	if err := s.forget(); err != nil {
+		return err
 	}
-	s.data, s.log = data, found
+	s.data, s.unmap, s.log = data, unmap, found
 	if found.end > 0 {
 		if err := s.checkModel(); err != nil {
 			return err

@@ -322,13 +322,13 @@ func TestRemoveKeepsOtherFiles(t *testing.T) {
 	}
 }
 
-// disk fails after a number of bytes, in the middle of a write.
-type disk struct {
+// flaky fails after a number of bytes, in the middle of a write.
+type flaky struct {
 	io.WriterAt
 	left int
 }
 
-func (d *disk) WriteAt(p []byte, at int64) (int, error) {
+func (d *flaky) WriteAt(p []byte, at int64) (int, error) {
 	if len(p) <= d.left {
 		d.left -= len(p)
 		return d.WriterAt.WriteAt(p, at)
@@ -346,7 +346,7 @@ func TestFullDiskLeavesAValidStore(t *testing.T) {
 	for room := 100; room < len(want); room += len(want) / 23 {
 		dir := filepath.Join(t.TempDir(), "ctx")
 		s := edit(t, dir)
-		s.out = &disk{s.out, room}
+		s.out = &flaky{s.out, room}
 		done := 0
 		var err error
 		for _, step := range steps {
