@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -174,5 +175,44 @@ func TestGenerateBySchema(t *testing.T) {
 	}
 	if !strings.HasPrefix(g.Text, `{"n":`) && !strings.HasPrefix(g.Text, "{") || !strings.HasSuffix(g.Text, "}") || streamed.String() != g.Text {
 		t.Errorf("answer %q, streamed %q", g.Text, streamed.String())
+	}
+}
+
+// BenchmarkBatch decodes with several sessions at once: passes over the weights are
+// shared.
+func BenchmarkBatch(b *testing.B) {
+	for _, n := range []int{1, 4, 16} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			path := filepath.Join(b.TempDir(), "b.gguf")
+			shape := convert.RandomShape{Name: "batch", Arch: "qwen3moe", Layers: 4, Width: 1024, Vocab: 8192, Context: 4096, Heads: 8, KVHeads: 2, HeadDim: 128, Hidden: 512, Experts: 16, TopK: 4}
+			if err := convert.Random(path, shape, "q4_k_m", 1); err != nil {
+				b.Fatal(err)
+			}
+			w, err := OpenWeights(path)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer w.Close()
+			sessions := make([]*Session, n)
+			for i := range sessions {
+				if sessions[i], err = w.NewSession(SessionOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ResetTimer()
+			var wg sync.WaitGroup
+			for i, s := range sessions {
+				wg.Go(func() {
+					for j := range b.N {
+						if err := s.step(context.Background(), []int32{int32(i+j) % 8192}, true); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "tok/s")
+		})
 	}
 }
