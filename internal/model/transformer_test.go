@@ -18,12 +18,18 @@ import (
 	"github.com/handscroll/handscroll/internal/tensor"
 )
 
+// goldenModels has more models than testdata.
 const goldenModels = "../../../shared/goldens/models"
 
 // golden opens a tiny model with its reference logits [40, 256].
 func golden(t *testing.T, name string) (m *Transformer, ids []int32, want []float32) {
 	t.Helper()
-	path := filepath.Join(goldenModels, name+".gguf")
+	dir := "testdata"
+	path := filepath.Join(dir, name+".gguf")
+	if _, err := os.Stat(path); err != nil {
+		dir = goldenModels
+		path = filepath.Join(dir, name+".gguf")
+	}
 	if _, err := os.Stat(path); err != nil {
 		t.Skipf("no golden model %s in %s beside this checkout", name, goldenModels)
 	}
@@ -35,13 +41,13 @@ func golden(t *testing.T, name string) (m *Transformer, ids []int32, want []floa
 	if m, err = LoadTransformer(f); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := os.ReadFile(filepath.Join(goldenModels, name+".logits.f32"))
+	raw, err := os.ReadFile(filepath.Join(dir, name+".logits.f32"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want = make([]float32, len(raw)/4)
 	tensor.F32FromBytes(want, raw)
-	text, err := os.ReadFile(filepath.Join(goldenModels, "tokens.txt"))
+	text, err := os.ReadFile(filepath.Join(dir, "tokens.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +122,15 @@ func TestGoldenLogits(t *testing.T) {
 // TestGoldenQuantised compares quantised files by the mean divergence of what
 // they predict and by the likeliest token.
 func TestGoldenQuantised(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(goldenModels, "quant-*.gguf"))
-	if err != nil || len(files) == 0 {
-		t.Skipf("no golden models in %s beside this checkout", goldenModels)
+	var files []string
+	for _, dir := range []string{goldenModels, "testdata"} {
+		found, err := filepath.Glob(filepath.Join(dir, "quant-*.gguf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if files = found; len(files) > 0 {
+			break
+		}
 	}
 	mean := 0.0 // share of the same likeliest token, laid out
 	for _, path := range files {
