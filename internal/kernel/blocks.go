@@ -36,8 +36,8 @@ const (
 	// two 4-bit numbers; low halves are elements 0 to 15.
 	kindQ4
 	// kindQ4K: a unit is 256 elements: half-precision d [32] and dmin [32], then
-	// four pairs of groups: scales [2][32] and minima [2][32] in bytes, 8 words of
-	// which low halves are the first group.
+	// twice four groups: six rows of 32 bytes, see packScales, and twice 8 words of
+	// which low halves are the first group of two.
 	kindQ4K
 	// kindQ6K: a unit is 256 elements: half-precision d [32], then two halves:
 	// signed scales [8][32] in bytes, then 8 times a word of the lower four bits
@@ -57,7 +57,7 @@ func (b *Blocks) unit() (elements, bytes int) {
 	case kindQ4:
 		return 32, 64 + 4*128
 	case kindQ4K:
-		return 256, 2*64 + 2*256 + 32*128
+		return 256, 2*64 + 2*(6*32+16*128)
 	case kindQ6K:
 		return 256, 64 + 512 + 48*128
 	}
@@ -153,12 +153,10 @@ func (b *Blocks) setColumn(p []byte, c int, row []byte) error {
 		for ; len(row) > 0; row, p = row[144:], p[unit:] {
 			copy(p[2*c:2*c+2], row)
 			copy(p[64+2*c:64+2*c+2], row[2:])
-			for g := range 8 {
-				s := p[128+g/2*1152+g%2*32+c:]
-				s[0], s[64] = quant.ScaleMin(row[4:16], g)
-			}
-			for g := range 4 {
-				words(p[256+g*1152+4*c:], row[16+32*g:48+32*g], 128)
+			for h := range 2 {
+				four := p[128+h*2240:]
+				packScales(four[c:], row[4:16], 4*h)
+				words(four[192+4*c:], row[16+64*h:80+64*h], 128)
 			}
 		}
 	case kindQ6K:
@@ -178,6 +176,19 @@ func (b *Blocks) setColumn(p []byte, c int, row []byte) error {
 		return b.setU8(p, c, row)
 	}
 	return nil
+}
+
+// packScales puts the scales and minima of four groups of a Q4_K block, from group g
+// on, into six bytes 32 apart, six bits each: scales of the four, minima of the first
+// two; in the upper bits the minima of the others, two bits at a time.
+func packScales(dst, s []byte, g int) {
+	var sc, m [4]byte
+	for i := range 4 {
+		sc[i], m[i] = quant.ScaleMin(s, g+i)
+	}
+	for i, x := range [6]byte{sc[0], sc[1], sc[2], sc[3], m[0], m[1]} {
+		dst[32*i] = x | m[2+i/3]>>(i%3*2)<<6
+	}
 }
 
 // words puts the words of src stride bytes apart.

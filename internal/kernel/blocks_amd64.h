@@ -164,20 +164,38 @@ store: \
 	VPDPBUSD Z31, Z6, Z17; \
 	VPDPBUSD Z30, Z7, Z17
 // Q4KSCALES loads d and dmin of a unit to Z22 to Z25, and points BX at the first
-// pair of groups.
+// four groups.
 #define Q4KSCALES \
 	VCVTPH2PS (BX), Z22; \
 	VCVTPH2PS 32(BX), Z23; \
 	VCVTPH2PS 64(BX), Z24; \
 	VCVTPH2PS 96(BX), Z25; \
 	ADDQ $128, BX
-// Q4KGROUP makes scales and minima of the first (at 0) or second (at 32) group of
-// a pair: Z2, Z3, Z28, Z29.
-#define Q4KGROUP(at) \
-	VPMOVZXBD at(BX), Z2; \
-	VPMOVZXBD (at+16)(BX), Z3; \
-	VPMOVZXBD (at+64)(BX), Z28; \
-	VPMOVZXBD (at+80)(BX), Z29; \
+// Q4KMASKS prepares Q4KMINS and Q4KGROUP: bits 0 and 1 of bytes in Z12, bits 2 and 3
+// in Z13, the lower six of words in Z20.
+#define Q4KMASKS \
+	MOVL $0x03030303, AX; \
+	VPBROADCASTD AX, Z12; \
+	MOVL $0x0c0c0c0c, AX; \
+	VPBROADCASTD AX, Z13; \
+	MOVL $63, AX; \
+	VPBROADCASTD AX, Z20
+// Q4KMIN joins the upper bits of three rows of 32 bytes from at on to minima in y.
+#define Q4KMIN(at, y) \
+	VMOVDQU at(BX), y; \
+	VMOVDQU (at+32)(BX), Y10; \
+	VMOVDQU (at+64)(BX), Y11; \
+	VPSRLW $6, y, y; \
+	VPSRLW $4, Y10, Y10; \
+	VPSRLW $2, Y11, Y11; \
+	VPAND Y12, y, y; \
+	VPAND Y13, Y10, Y10; \
+	VPANDD Y27, Y11, Y11; \
+	VPOR Y10, y, y; \
+	VPOR Y11, y, y
+// Q4KSCALE multiplies integers of 32 columns in Z2 and Z3 by d, those in Z28 and
+// Z29 by dmin.
+#define Q4KSCALE \
 	VCVTDQ2PS Z2, Z2; \
 	VCVTDQ2PS Z3, Z3; \
 	VCVTDQ2PS Z28, Z28; \
@@ -186,22 +204,49 @@ store: \
 	VMULPS Z23, Z3, Z3; \
 	VMULPS Z24, Z28, Z28; \
 	VMULPS Z25, Z29, Z29
+#define SIXBITS(at, lo, hi) \
+	VPMOVZXBD at(BX), lo; \
+	VPMOVZXBD (at+16)(BX), hi; \
+	VPANDD Z20, lo, lo; \
+	VPANDD Z20, hi, hi
+// Q4KGROUP makes the scales of the row at sc and the minima of that at m; Q4KGROUPY
+// takes minima from a register.
+#define Q4KGROUP(sc, m) SIXBITS(sc, Z2, Z3); SIXBITS(m, Z28, Z29); Q4KSCALE
+#define Q4KGROUPY(sc, y, x) \
+	SIXBITS(sc, Z2, Z3); \
+	VPMOVZXBD x, Z28; \
+	VEXTRACTI128 $1, y, X10; \
+	VPMOVZXBD X10, Z29; \
+	Q4KSCALE
 #define NIBBLES(at) \
 	VMOVDQU64 at(BX), Z0; \
 	VPANDQ Z26, Z0, Z6; \
 	VPSRLW $4, Z0, Z7; \
 	VPANDQ Z26, Z7, Z7
-#define Q4KWORD(w) \
-	PREFETCHT0 (AHEAD+128*w)(BX); \
-	PREFETCHT0 (AHEAD+64+128*w)(BX); \
-	VPBROADCASTD (4*w)(AX), Z31; \
-	VPBROADCASTD (32+4*w)(AX), Z30; \
-	NIBBLES((128+128*w)); \
+#define Q4KWORD(w, p) \
+	PREFETCHT0 (AHEAD+1024*p+128*w)(BX); \
+	PREFETCHT0 (AHEAD+64+1024*p+128*w)(BX); \
+	VPBROADCASTD (64*p+4*w)(AX), Z31; \
+	VPBROADCASTD (64*p+32+4*w)(AX), Z30; \
+	NIBBLES((192+1024*p+128*w)); \
 	VPDPBUSD Z31, Z6, Z16; \
 	VPDPBUSD Z30, Z7, Z18; \
-	NIBBLES((192+128*w)); \
+	NIBBLES((256+1024*p+128*w)); \
 	VPDPBUSD Z31, Z6, Z17; \
 	VPDPBUSD Z30, Z7, Z19
+#define Q4KPAIR(p) \
+	VPXORQ Z16, Z16, Z16; \
+	VPXORQ Z17, Z17, Z17; \
+	VPXORQ Z18, Z18, Z18; \
+	VPXORQ Z19, Z19, Z19; \
+	Q4KWORD(0, p); \
+	Q4KWORD(1, p); \
+	Q4KWORD(2, p); \
+	Q4KWORD(3, p); \
+	Q4KWORD(4, p); \
+	Q4KWORD(5, p); \
+	Q4KWORD(6, p); \
+	Q4KWORD(7, p)
 // SIX takes word w of column half at j bytes apart into four words and hands each
 // in Z3 to OUT, with the number of its group of 32 and what to hand on. BX points
 // at half a unit.
@@ -263,13 +308,22 @@ store: \
 	Q4LOOK((64+128*w+j)); \
 	VMOVDQU64 Z6, (128*w+j)(DI); \
 	VMOVDQU64 Z7, (128*(w+4)+j)(DI)
-#define Q4KOUT(w) \
-	NIBBLES((128+128*w)); \
-	VMOVDQU64 Z6, (128*w)(DI); \
-	VMOVDQU64 Z7, (128*(w+8))(DI); \
-	NIBBLES((192+128*w)); \
-	VMOVDQU64 Z6, (128*w+64)(DI); \
-	VMOVDQU64 Z7, (128*(w+8)+64)(DI)
+#define Q4KOUT(w, p) \
+	NIBBLES((192+1024*p+128*w)); \
+	VMOVDQU64 Z6, (2048*p+128*w)(DI); \
+	VMOVDQU64 Z7, (2048*p+128*(w+8))(DI); \
+	NIBBLES((256+1024*p+128*w)); \
+	VMOVDQU64 Z6, (2048*p+128*w+64)(DI); \
+	VMOVDQU64 Z7, (2048*p+128*(w+8)+64)(DI)
+#define Q4KOUTPAIR(p) \
+	Q4KOUT(0, p); \
+	Q4KOUT(1, p); \
+	Q4KOUT(2, p); \
+	Q4KOUT(3, p); \
+	Q4KOUT(4, p); \
+	Q4KOUT(5, p); \
+	Q4KOUT(6, p); \
+	Q4KOUT(7, p)
 #define Q4KOUTSCALES \
 	VMOVUPS Z2, (SI); \
 	VMOVUPS Z3, 64(SI); \

@@ -49,15 +49,16 @@ func (b *Blocks) unpackUnit(q []uint32, s []float32, p []byte) {
 			}
 		}
 	case kindQ4K:
-		for g := range 8 {
-			sm := p[128+g/2*1152+g%2*32:]
+		for h := range 2 {
 			for c := range panel {
-				s[64*g+c] = getHalf(p[2*c:]) * float32(sm[c])
-				s[64*g+32+c] = getHalf(p[64+2*c:]) * float32(sm[64+c])
+				d, dmin := getHalf(p[2*c:]), getHalf(p[64+2*c:])
+				for g, sm := range unpackScales(p[128+h*2240+c:]) {
+					s[64*(4*h+g)+c], s[64*(4*h+g)+32+c] = d*float32(sm[0]), dmin*float32(sm[1])
+				}
 			}
 		}
 		for w := range 32 {
-			from, lo, hi := p[256+w/8*1152+w%8*128:], to(w/8*16+w%8), to(w/8*16+w%8+8)
+			from, lo, hi := p[128+w/16*2240+192+w%16*128:], to(w/8*16+w%8), to(w/8*16+w%8+8)
 			for c := range panel {
 				x := getWord(from[4*c:])
 				lo[c], hi[c] = x&low, x>>4&low
@@ -85,6 +86,18 @@ func (b *Blocks) unpackUnit(q []uint32, s []float32, p []byte) {
 		}
 		copyWords(q, p[4*n:])
 	}
+}
+
+// unpackScales is packScales undone: scale and minimum of four groups.
+func unpackScales(p []byte) (sm [4][2]byte) {
+	for i := range 4 {
+		sm[i][0] = p[32*i] & 63
+	}
+	sm[0][1], sm[1][1] = p[128]&63, p[160]&63
+	for i := range 6 {
+		sm[2+i/3][1] |= p[32*i] >> 6 << (i % 3 * 2)
+	}
+	return sm
 }
 
 func halfScales(s []float32, p []byte) {
