@@ -49,7 +49,7 @@ var imports = map[string]string{
 	"encoder":       "nn media gguf tensor",
 	"prompt":        "prompt/jinja tokenizer media",
 	"prompt/jinja":  "",
-	"sample":        "",
+	"sample":        "kernel",
 
 	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn",
 	"engine/enginetest": "model nn tensor tokenizer",

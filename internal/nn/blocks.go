@@ -29,6 +29,7 @@ type blockRows struct {
 	blocks *kernel.Blocks
 	floats *kernel.PackedF32
 	halves *kernel.PackedHalf
+	few    []float32 // [rows, In]: too few to fill a panel
 }
 
 // Append adds rows.
@@ -105,6 +106,10 @@ func (noLayout) Size() int             { return 0 }
 func (noLayout) Place([]byte)          {}
 func (noLayout) Set(int, []byte) error { return kernel.ErrLayout }
 
+// fewRows are as many as fill a panel: fewer, as those of a router to a few experts,
+// would be padded to it with zeros that have to be read.
+const fewRows = 32
+
 // layRows is how many rows are laid out at a time: whole panels.
 const layRows = 64
 
@@ -126,7 +131,7 @@ func laidSize(weights []*Blocks) (n int) {
 func (w *Blocks) drop() {
 	for i := range w.parts {
 		p := &w.parts[i]
-		p.blocks, p.floats, p.halves = nil, nil, nil
+		p.blocks, p.floats, p.halves, p.few = nil, nil, nil, nil
 	}
 }
 
@@ -144,6 +149,11 @@ func lay(team *Team, progress func(done, total int), memory []byte, weights []*B
 	for _, w := range weights {
 		for i := range w.parts {
 			p := &w.parts[i]
+			if p.typ == tensor.F32 && p.rows < fewRows {
+				p.few = make([]float32, p.rows*w.In)
+				p.decode(p.few, 0, p.rows)
+				continue
+			}
 			to := p.layout(w.In)
 			if to.Size() == 0 {
 				continue
@@ -217,6 +227,11 @@ func (s *Scratch) mulTogether(x []float32, k, m int, acc bool, products ...produ
 		dst := p.dst
 		for i := range p.w.parts {
 			part := &p.w.parts[i]
+			if part.few != nil {
+				s.Rows(m, func(from, to int) { part.dots(dst[from*p.w.Out:], p.w.Out, x[from*k:to*k], k, acc) })
+				dst = dst[min(part.rows, len(dst)):]
+				continue
+			}
 			if part.blocks != nil {
 				if in8 == nil {
 					in8 = s.quantize(&s.rows, x, m, k)
@@ -262,6 +277,20 @@ func (p *blockRows) mul(ws *worker, dst []float32, ldd int, x []float32, in8 *ke
 			kernel.GemmF32(dst, ldd, x, k, 1, &ws.pack, m, acc)
 			dst = dst[min(n, len(dst)):]
 		}
+	}
+}
+
+// dots multiplies rows x [m, k] by few weights, one by one.
+func (p *blockRows) dots(dst []float32, ldd int, x []float32, k int, acc bool) {
+	for ; len(x) > 0; x = x[k:] {
+		for j := range p.rows {
+			v := kernel.Dot(p.few[j*k:(j+1)*k], x[:k])
+			if acc {
+				v += dst[j]
+			}
+			dst[j] = v
+		}
+		dst = dst[min(ldd, len(dst)):]
 	}
 }
 

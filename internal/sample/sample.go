@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/handscroll/handscroll/internal/kernel"
 )
 
 // Options say how to choose. The zero value takes the likeliest token.
@@ -97,8 +99,13 @@ func (s *Sampler) Next(logits []float32, allowed func(id int32) bool) (Choice, e
 	logZ := LogSumExp(logits)
 	s.work = s.work[:0]
 	for i, v := range logits {
-		if v == v && !math.IsInf(float64(v), -1) && (allowed == nil || allowed(int32(i))) {
-			s.work = append(s.work, scored{int32(i), s.penalised(int32(i), float64(v))})
+		if v == v && v != negInf && (allowed == nil || allowed(int32(i))) {
+			s.work = append(s.work, scored{int32(i), float64(v)})
+		}
+	}
+	if o := &s.opts; o.RepeatPenalty > 0 || o.PresencePenalty != 0 || o.FrequencyPenalty != 0 {
+		for i := range s.work {
+			s.work[i].x = s.penalised(s.work[i].id, s.work[i].x)
 		}
 	}
 	if len(s.work) == 0 {
@@ -128,39 +135,33 @@ func (s *Sampler) penalised(id int32, x float64) float64 {
 	return x - s.opts.PresencePenalty - float64(n)*s.opts.FrequencyPenalty
 }
 
-// pick draws from s.work, which it cuts.
+// likelier orders by logit or probability, equals by id.
+func likelier(a, b scored) int { return cmp.Or(cmp.Compare(b.x, a.x), cmp.Compare(a.id, b.id)) }
+
+// pick draws from s.work, which it cuts. Vocabularies are large: only what may be left
+// of them is sorted.
 func (s *Sampler) pick() int32 {
-	byLogit := func(a, b scored) int { return cmp.Or(cmp.Compare(b.x, a.x), cmp.Compare(a.id, b.id)) }
-	if s.opts.Temperature == 0 {
-		return slices.MinFunc(s.work, byLogit).id
+	w, o := s.work, &s.opts
+	best := slices.MinFunc(w, likelier)
+	if o.Temperature == 0 {
+		return best.id
 	}
-	slices.SortFunc(s.work, byLogit)
-	w := s.work
-	if k := s.opts.TopK; k > 0 && k < len(w) {
-		w = w[:k]
+	if o.TopK > 0 && o.TopK < len(w) {
+		w = likeliest(w, o.TopK)
 	}
-	top, sum := w[0].x, 0.0
+	sum := 0.0
 	for i := range w {
-		w[i].x = math.Exp((w[i].x - top) / s.opts.Temperature)
+		w[i].x = math.Exp((w[i].x - best.x) / o.Temperature) // the likeliest has 1
 		sum += w[i].x
 	}
-	if p := s.opts.TopP; p > 0 && p < 1 {
-		reached := 0.0
-		for i := range w {
-			if reached += w[i].x; reached >= p*sum {
-				w, sum = w[:i+1], reached
-				break
-			}
-		}
+	if o.TopP > 0 && o.TopP < 1 {
+		w, sum = nucleus(w, sum, o.TopP)
 	}
-	if p := s.opts.MinP; p > 0 {
-		kept := 0.0
-		for i := range w {
-			if w[i].x < p { // the likeliest has 1
-				w, sum = w[:i], kept
-				break
-			}
-			kept += w[i].x
+	if o.MinP > 0 {
+		w = slices.DeleteFunc(w, func(c scored) bool { return c.x < o.MinP })
+		sum = 0
+		for _, c := range w {
+			sum += c.x
 		}
 	}
 	x := s.rng.Float64() * sum
@@ -169,19 +170,56 @@ func (s *Sampler) pick() int32 {
 			return c.id
 		}
 	}
-	return w[0].id // rounding
+	return best.id // rounding
 }
 
-// LogSumExp is what a logit exceeds its token's log-probability by.
+// likeliest returns the k likeliest of w, which it reorders: w is cut in two around a
+// value until the cut is at k.
+func likeliest(w []scored, k int) []scored {
+	for lo, hi := 0, len(w); hi-lo > 1; {
+		pivot, at := w[lo+(hi-lo)/2], lo
+		w[lo+(hi-lo)/2], w[hi-1] = w[hi-1], pivot
+		for i := lo; i < hi-1; i++ {
+			if likelier(w[i], pivot) < 0 {
+				w[i], w[at] = w[at], w[i]
+				at++
+			}
+		}
+		w[at], w[hi-1] = pivot, w[at]
+		switch {
+		case at == k:
+			lo = hi
+		case at < k:
+			lo = at + 1
+		default:
+			hi = at
+		}
+	}
+	slices.SortFunc(w[:k], likelier)
+	return w[:k]
+}
+
+// nucleus returns the likeliest of w that together reach p of sum, and their sum.
+// Those below (1−p)·sum/len(w) cannot be needed: all of them are less than the rest.
+func nucleus(w []scored, sum, p float64) ([]scored, float64) {
+	least := (1 - p) * sum / float64(len(w))
+	w = slices.DeleteFunc(w, func(c scored) bool { return c.x < least })
+	slices.SortFunc(w, likelier)
+	reached := 0.0
+	for i, c := range w {
+		if reached += c.x; reached >= p*sum {
+			return w[:i+1], reached
+		}
+	}
+	return w, reached
+}
+
+var negInf = float32(math.Inf(-1))
+
+// LogSumExp is what a logit exceeds its token's log-probability by, to about 1e-6.
 func LogSumExp(logits []float32) float64 {
-	top, sum := math.Inf(-1), 0.0
-	for _, v := range logits {
-		top = max(top, float64(v))
-	}
-	for _, v := range logits {
-		sum += math.Exp(float64(v) - top)
-	}
-	return top + math.Log(sum)
+	top := kernel.MaxF32(logits)
+	return float64(top) + math.Log(float64(kernel.ExpSum(logits, top)))
 }
 
 // Top returns the n likeliest tokens, likeliest first; logZ is the [LogSumExp] of

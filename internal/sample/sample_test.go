@@ -2,6 +2,7 @@ package sample
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -157,5 +158,56 @@ func TestValidate(t *testing.T) {
 		if _, err := New(o, nil); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("want an error about %s, got %v", says, err)
 		}
+	}
+}
+
+// The cuts by selection are those by sorting everything.
+func TestCutsAreExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 300 {
+		n := 1 + r.IntN(200)
+		w := make([]scored, n)
+		sum := 0.0
+		for i := range w {
+			w[i] = scored{int32(i), math.Exp(float64(r.IntN(12)) - 6)} // with equals
+			sum += w[i].x
+		}
+		sorted := slices.Clone(w)
+		slices.SortFunc(sorted, likelier)
+		k := r.IntN(n) + 1
+		if got := likeliest(slices.Clone(w), k); !slices.Equal(got, sorted[:k]) {
+			t.Fatalf("the %d likeliest of %d are %v, want %v", k, n, got, sorted[:k])
+		}
+		p, reached, want := r.Float64(), 0.0, 0
+		for want < n && reached < p*sum {
+			reached += sorted[want].x
+			want++
+		}
+		if got, mass := nucleus(slices.Clone(w), sum, p); !slices.Equal(got, sorted[:want]) || mass != reached {
+			t.Fatalf("%v of %d is %d tokens, want %d", p, n, len(got), want)
+		}
+	}
+}
+
+func BenchmarkNext(b *testing.B) {
+	r := rand.New(rand.NewPCG(1, 2))
+	logits := make([]float32, 150000)
+	for i := range logits {
+		logits[i] = float32(r.NormFloat64() * 3)
+	}
+	for name, o := range map[string]Options{
+		"greedy": {}, "temperature": {Temperature: 1}, "top-p": {Temperature: 1, TopP: 0.95}, "top-k": {Temperature: 1, TopK: 40}, "repeat": {RepeatPenalty: 1.1},
+	} {
+		s, err := New(o, []int32{1, 2, 3})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			for range b.N {
+				if _, err := s.Next(logits, nil); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
