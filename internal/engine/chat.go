@@ -17,9 +17,9 @@ type Message = prompt.Message
 // private use, that no format looks for.
 const placeholder = "\ue0f0\ue0f1\ue0f2"
 
-// turn returns the tokens before and after a user's message, with the beginning of
-// its answer.
-func (w *Weights) turn() (head, tail []int32, err error) {
+// turn returns the tokens of a user's turn up to and with the beginning of the message,
+// and those after the message with the beginning of its answer.
+func (w *Weights) turn(message string) (head, tail []int32, err error) {
 	segments, err := w.render(context.Background(), []Message{{Role: prompt.User, Content: placeholder}})
 	if err != nil {
 		return nil, nil, err
@@ -29,20 +29,24 @@ func (w *Weights) turn() (head, tail []int32, err error) {
 		if !ok {
 			continue
 		}
-		head = w.begin(w.encode(append(segments[:i:i], prompt.Segment{Text: before})))
-		return head, w.encode(append([]prompt.Segment{{Text: after}}, segments[i+1:]...)), nil
+		head = w.begin(w.encode(append(segments[:i:i], prompt.Segment{Text: before + message}), true))
+		return head, w.encode(append([]prompt.Segment{{Text: after}}, segments[i+1:]...), false), nil
 	}
 	return nil, nil, fmt.Errorf("engine: %s: its chat template leaves out the user's message", w.f.Name)
 }
 
-// encode returns the ids of segments.
-func (w *Weights) encode(segments []prompt.Segment) (ids []int32) {
+// encode returns the ids of segments; begins says that they begin a text.
+func (w *Weights) encode(segments []prompt.Segment, begins bool) (ids []int32) {
 	for _, s := range segments {
-		if s.Control {
+		switch {
+		case s.Control:
 			ids = w.v.EncodeSpecial(ids, []byte(s.Text))
-		} else {
+		case begins:
 			ids = w.v.Encode(ids, []byte(s.Text))
+		default:
+			ids = w.v.EncodeOn(ids, []byte(s.Text))
 		}
+		begins = s.Control
 	}
 	return ids
 }
@@ -56,8 +60,9 @@ func (w *Weights) begin(ids []int32) []int32 {
 	return ids
 }
 
-// plain returns the ids of a text in which control tokens are text.
-func (w *Weights) plain(text []byte) []int32 { return w.v.Encode(nil, text) }
+// plain returns the ids of a text that goes on after another, in which control tokens
+// are text.
+func (w *Weights) plain(text []byte) []int32 { return w.v.EncodeOn(nil, text) }
 
 // render writes a conversation and the beginning of its next answer in the model's
 // chat format.
@@ -124,7 +129,7 @@ func (c *Conversation) Say(ctx context.Context, text string, o GenerateOptions, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := c.s.Prefill(ctx, c.w.begin(c.w.encode(segments)), nil); err != nil {
+	if _, err := c.s.Prefill(ctx, c.w.begin(c.w.encode(segments, true)), nil); err != nil {
 		return nil, err
 	}
 	if g, err = c.s.Generate(ctx, o, emit); err != nil {

@@ -57,10 +57,9 @@ func (w *Weights) NewDocuments(dir string, o DocumentOptions) (d *Documents, err
 	defer recoverTo(&err)
 	begin := time.Now()
 	d = &Documents{w: w, opts: o, complete: true}
-	if d.head, d.tail, err = w.turn(); err != nil {
+	if d.head, d.tail, err = w.turn(instructions); err != nil {
 		return nil, err
 	}
-	d.head = append(d.head, w.plain([]byte(instructions))...)
 	d.ids = slices.Clone(d.head)
 	if d.session, err = w.NewSession(o.SessionOptions); err != nil {
 		return nil, err

@@ -49,7 +49,7 @@ func OpenWeights(path string) (w *Weights, err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	w.Vocabulary = loadVocabulary(f)
-	if v := w.v; v != nil && v.Size() > w.m.Vocab {
+	if v := w.v; v != nil && v.Size() != w.m.Vocab {
 		return nil, errors.Join(fmt.Errorf("engine: %s: %d tokens in the vocabulary and %d in the embedding", f.Name, v.Size(), w.m.Vocab), f.Close())
 	}
 	w.team = nn.NewTeam(runtime.GOMAXPROCS(0))

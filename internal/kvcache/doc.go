@@ -8,7 +8,11 @@
 // on disk, in a [Store]: an append-only, checksummed, memory-mapped log that
 // docs/formats.md specifies.
 //
-// Invariants: entries never change once appended. A segment's blocks follow one
+// A [Sequence] is what a transformer of open weights keeps of one sequence: keys and
+// values of each layer in pages, which clones share and [Saved] contexts map from
+// their files.
+//
+// Invariants: full pages never change; entries never change once appended. A segment's blocks follow one
 // another without gaps from its first token. The bytes of a stored context
 // depend on what was read and in what order, never on when it was interrupted.
 // The package knows neither model nor tokenizer: a stored context carries the

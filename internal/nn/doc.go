@@ -11,6 +11,10 @@
 // float32 or bfloat16 products. Parameters live in one flat vector ([Params]);
 // gradients are flat vectors of the same layout, one a worker.
 //
+// Weights of files are [Blocks]: rows as stored, or laid out by [Lay] for fast
+// products in serving, shared among the workers of a [Team]. [Attention] reads what a
+// [Cache] keeps. With these, a row's result does not depend on the rows beside it.
+//
 // Invariant: a token's outputs depend on its own segment only, bit for bit, and
 // not on how tokens were packed, as long as segments are cut at multiples of
 // [Block] positions. The engine's chunked, resumable reading rests on it.

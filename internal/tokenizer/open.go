@@ -204,14 +204,21 @@ func (o *Open) Decode(dst []byte, ids []int32) []byte {
 }
 
 // Encode implements Tokenizer.
-func (o *Open) Encode(dst []int32, text []byte) []int32 { return o.encode(dst, text, false) }
+func (o *Open) Encode(dst []int32, text []byte) []int32 { return o.encode(dst, text, false, true) }
 
 // EncodeSpecial is Encode that also parses control tokens out of the text: for
 // templates, never for what a user wrote.
-func (o *Open) EncodeSpecial(dst []int32, text []byte) []int32 { return o.encode(dst, text, true) }
+func (o *Open) EncodeSpecial(dst []int32, text []byte) []int32 {
+	return o.encode(dst, text, true, true)
+}
 
-func (o *Open) encode(dst []int32, text []byte, control bool) []int32 {
-	begins := true // of the text, or after a special token
+// EncodeOn is Encode for a text that goes on after another: it puts no space before
+// it.
+func (o *Open) EncodeOn(dst []int32, text []byte) []int32 { return o.encode(dst, text, false, false) }
+
+// encode has control tokens parsed if control is set; begins says that text begins a
+// text, or follows a special token.
+func (o *Open) encode(dst []int32, text []byte, control, begins bool) []int32 {
 	for len(text) > 0 {
 		at, tok := o.nextSpecial(text, control)
 		if at > 0 {

@@ -127,6 +127,9 @@ func TestOpenSentencePiece(t *testing.T) {
 			t.Errorf("%q: %v, want %v", text, got, want)
 		}
 	}
+	if got := o.EncodeOn(nil, []byte("ab")); !slices.Equal(got, []int32{6}) {
+		t.Errorf("after another text: %v", got)
+	}
 	src.Scores = src.Scores[:3]
 	if _, err := NewOpen(src); err == nil || !strings.Contains(err.Error(), "3 scores") {
 		t.Errorf("too few scores: %v", err)
