@@ -202,8 +202,18 @@ func storedDir(name string) (string, error) {
 	return dir, nil
 }
 
-// shown keeps text from files from commanding the terminal.
-var shown = strings.NewReplacer("\x1b", "␛", "\u009b", "␛[")
+// shown keeps text from files and models from commanding the terminal: control
+// characters are shown as pictures, those of two bytes as what they stand for.
+var shown = func() *strings.Replacer {
+	pairs := []string{"\x7f", "␡"}
+	for c := rune(0); c < 0x20; c++ {
+		if c != '\n' && c != '\t' {
+			pairs = append(pairs, string(c), string('␀'+c))
+		}
+		pairs = append(pairs, string(0x80+c), "␛"+string('@'+c))
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // printAnswer prints an answer, or what follows one that was streamed.
 func printAnswer(w io.Writer, a *handscroll.Answer, streamed bool) error {
