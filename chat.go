@@ -16,11 +16,7 @@ type Chat struct {
 // NewChat begins a conversation; system, if not empty, says how the model is to
 // behave.
 func (w *Weights) NewChat(system string, o WeightsOptions) (*Chat, error) {
-	session, err := o.session()
-	if err != nil {
-		return nil, err
-	}
-	g, err := o.engine()
+	session, g, err := o.engine()
 	if err != nil {
 		return nil, err
 	}

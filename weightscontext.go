@@ -58,10 +58,13 @@ type WeightsOptions struct {
 	Emit func(text string) // called with each piece of an answer, if not nil
 }
 
-func (o *WeightsOptions) session() (s engine.SessionOptions, err error) {
+func (o *WeightsOptions) engine() (s engine.SessionOptions, g engine.GenerateOptions, err error) {
 	s = engine.SessionOptions{Context: o.Context, MaxMemory: o.MaxMemory}
-	s.Cache, err = cacheFormat(o.Cache)
-	return s, err
+	if s.Cache, err = cacheFormat(o.Cache); err != nil {
+		return s, g, err
+	}
+	g, err = o.Sampling.engine()
+	return s, g, err
 }
 
 // WeightsContext is text that open weights have read: what [Context] is for a model
@@ -77,11 +80,7 @@ func (w *Weights) NewContext(o WeightsOptions) (*WeightsContext, error) { return
 
 // OpenContext opens the context stored in dir, as [Model.OpenContext] does.
 func (w *Weights) OpenContext(dir string, o WeightsOptions) (*WeightsContext, error) {
-	session, err := o.session()
-	if err != nil {
-		return nil, err
-	}
-	g, err := o.engine()
+	session, g, err := o.engine()
 	if err != nil {
 		return nil, err
 	}

@@ -25,6 +25,9 @@ type Blocks struct {
 	data        []byte // [ceil(n/32)] panels
 }
 
+// maxInt8K bounds k so that a sum of products u8·s8 cannot leave int32.
+const maxInt8K = 1 << 16
+
 // blockKind is a layout of a panel, made of units.
 type blockKind uint8
 

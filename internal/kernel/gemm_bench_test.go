@@ -89,30 +89,6 @@ func BenchmarkGemmBF16(b *testing.B) {
 	}
 }
 
-func BenchmarkGemmInt8(b *testing.B) {
-	for _, s := range typical {
-		m, n, k := s[0], s[1], s[2]
-		x, w, dst := make([]uint8, m*k), make([]int8, k*n), make([]float32, m*n)
-		xs := make([]float32, m)
-		QuantizeRowsU8(x, xs, randoms(m*k), m, k)
-		for i, v := range randoms(k * n) {
-			w[i] = int8(v * 127)
-		}
-		var p PackedInt8
-		p.Pack(w, n, 1, k, n, randoms(n))
-		benchmarkProduct(b, m, n, k, "", func() { GemmInt8(dst, n, x, xs, k, &p, m, false) })
-	}
-}
-
-func BenchmarkQuantizeRowsU8(b *testing.B) {
-	const m, k = 512, 192
-	x, dst, scale := randoms(m*k), make([]uint8, m*k), make([]float32, m)
-	b.SetBytes(m * k)
-	for b.Loop() {
-		QuantizeRowsU8(dst, scale, x, m, k)
-	}
-}
-
 func BenchmarkPackF32(b *testing.B) {
 	const k, n = 64, 64
 	x := randoms(k * 192)

@@ -17,11 +17,3 @@ func gemmF32(dst []float32, ldd int, a []float32, ars, acs int, b *PackedF32, k0
 func gemmPairsBF16(dst []float32, ldd int, a []uint16, lda int, b *PackedBF16, m int, acc bool) {
 	panic("kernel: bfloat16 pairs without the instruction")
 }
-
-func gemmInt8(dst []float32, ldd int, a []uint8, ascale []float32, lda int, b *PackedInt8, m int, acc bool) {
-	gemmInt8Generic(dst, ldd, a, ascale, lda, b, m, acc)
-}
-
-func maxAbsRow(x []float32) uint32 { return maxAbsRowGeneric(x) }
-
-func quantizeRow(dst []uint8, x []float32, inv float32) { quantizeRowGeneric(dst, x, inv) }

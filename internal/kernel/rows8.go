@@ -182,3 +182,13 @@ func quantizeGroupsGeneric(q []int8, scale []float32, sum []int32, x []float32, 
 		}
 	}
 }
+
+// maxAbsRowGeneric returns the largest |x| as bits, which order as the numbers
+// do, with infinity and NaN above them.
+func maxAbsRowGeneric(x []float32) uint32 {
+	var top uint32
+	for _, v := range x {
+		top = max(top, math.Float32bits(v)&0x7fffffff)
+	}
+	return top
+}
