@@ -86,9 +86,7 @@ func (s *Session) Prefill(ctx context.Context, ids []int32, progress func(done, 
 	if len(ids) > s.limit {
 		return 0, &ContextError{len(ids), s.limit, s.w.f.Name}
 	}
-	for kept < len(s.ids) && kept < len(ids) && s.ids[kept] == ids[kept] {
-		kept++
-	}
+	kept = commonPrefix(s.ids, ids)
 	if kept == len(ids) && (kept < len(s.ids) || !s.fresh) {
 		kept-- // the last one is read again for what comes after it
 	}

@@ -216,3 +216,20 @@ func BenchmarkBatch(b *testing.B) {
 		})
 	}
 }
+
+// Scoring while weights are laid out for the first session disturbs neither.
+func TestScoreBesideSession(t *testing.T) {
+	w := tinyWeights(t, "q8_0")
+	ids := randomIDs(1, 300)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if _, err := w.Likelihoods(context.Background(), ids, 1); err != nil {
+			t.Error(err)
+		}
+	})
+	got := greedy(t, newSession(t, w, kvcache.F16), ids)
+	wg.Wait()
+	if want := greedy(t, newSession(t, w, kvcache.F16), ids); !slices.Equal(got, want) {
+		t.Errorf("beside scoring %v, alone %v", got, want)
+	}
+}

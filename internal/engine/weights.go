@@ -26,7 +26,8 @@ type Weights struct {
 	batch batcher
 
 	prepare  sync.Once
-	failed   error // why preparing failed
+	failed   error        // why preparing failed
+	laying   sync.RWMutex // held while weights are laid out, or read without a session
 	tries    sync.Once
 	prefix   *sample.TokenTrie
 	identify sync.Once
@@ -64,6 +65,8 @@ func OpenWeights(path string) (w *Weights, err error) {
 // and if the rest does not fit, it is refused with the numbers.
 func (w *Weights) Prepare(budget int64, progress func(done, total int)) error {
 	w.prepare.Do(func() {
+		w.laying.Lock()
+		defer w.laying.Unlock()
 		limit := budget
 		if limit <= 0 {
 			limit = MemoryLimit()
@@ -177,6 +180,8 @@ func (w *Weights) Likelihoods(ctx context.Context, ids []int32, top int) (out []
 	if len(ids) > w.m.Context {
 		return nil, fmt.Errorf("engine: %d tokens are more than the %d that %s was trained on", len(ids), w.m.Context, w.f.Name)
 	}
+	w.laying.RLock()
+	defer w.laying.RUnlock()
 	seq, s := w.m.NewSequence(kvcache.F32, 0), new(nn.Scratch)
 	s.Use(w.team)
 	logits := make([]float32, min(scoreRows, len(ids))*w.m.Vocab)

@@ -111,13 +111,8 @@ func loadTransformer(f *gguf.File, outline bool) (*Transformer, error) {
 // LaidSize returns how many bytes Lay takes for all weights, and how many of them
 // for experts.
 func (m *Transformer) LaidSize() (all, experts int) {
-	for _, w := range m.laid {
-		all += w.LaidSize()
-	}
-	for _, w := range m.experts() {
-		experts += w.LaidSize()
-	}
-	return all + experts, experts
+	experts = nn.LaidSize(m.experts()...)
+	return nn.LaidSize(m.laid...) + experts, experts
 }
 
 func (m *Transformer) experts() (out []*nn.Blocks) {

@@ -69,15 +69,6 @@ func (p *blockRows) decode(dst []float32, from, n int) {
 	}
 }
 
-// LaidSize returns how many bytes Lay takes for w.
-func (w *Blocks) LaidSize() int {
-	n := 0
-	for i := range w.parts {
-		n += (w.parts[i].layout(w.In).Size() + 63) &^ 63
-	}
-	return n
-}
-
 // layout is rows laid out for products.
 type layout interface {
 	Size() int
@@ -90,6 +81,9 @@ type layout interface {
 func (p *blockRows) layout(k int) layout {
 	switch p.typ {
 	case tensor.F32:
+		if p.rows < fewRows {
+			return noLayout{} // see lay
+		}
 		return kernel.NewPackedF32(p.rows, k)
 	case tensor.F16, tensor.BF16:
 		return kernel.NewPackedHalf(p.typ, p.rows, k)
@@ -116,13 +110,15 @@ const layRows = 64
 // Lay lays weights out for products, all in one piece of memory. Rows of a type
 // without a layout, or with numbers that it has no room for, stay as they are.
 func Lay(team *Team, progress func(done, total int), weights ...*Blocks) {
-	lay(team, progress, kernel.Memory(laidSize(weights)), weights)
+	lay(team, progress, kernel.Memory(LaidSize(weights...)), weights)
 }
 
-// laidSize returns how many bytes lay takes.
-func laidSize(weights []*Blocks) (n int) {
+// LaidSize returns how many bytes Lay takes.
+func LaidSize(weights ...*Blocks) (n int) {
 	for _, w := range weights {
-		n += w.LaidSize()
+		for i := range w.parts {
+			n += (w.parts[i].layout(w.In).Size() + 63) &^ 63
+		}
 	}
 	return n
 }

@@ -33,7 +33,7 @@ func NewExpertCache(budget int, layers ...*MoE) *ExpertCache {
 	c := &ExpertCache{held: map[*Gated]*list.Element{}, order: list.New()}
 	for _, l := range layers {
 		for _, e := range l.Experts {
-			c.size = max(c.size, laidSize(e.Blocks()))
+			c.size = max(c.size, LaidSize(e.Blocks()...))
 		}
 	}
 	if c.size == 0 || budget/c.size < 2 {

@@ -64,7 +64,7 @@ func TestExpertCache(t *testing.T) {
 		return y
 	}
 	stored := forward(x)
-	c := NewExpertCache(3*laidSize(l.Experts[0].Blocks())-1, l)
+	c := NewExpertCache(3*LaidSize(l.Experts[0].Blocks()...)-1, l)
 	if c == nil || c.most != 2 {
 		t.Fatalf("cache %+v, want one of 2 experts", c)
 	}
