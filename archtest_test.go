@@ -43,10 +43,12 @@ var imports = map[string]string{
 
 	"nn":            "tensor quant kernel",
 	"kvcache":       "disk tensor quant kernel",
-	"model":         "nn kvcache gguf tensor quant kernel tokenizer",
+	"model":         "nn kvcache gguf tensor quant kernel tokenizer encoder",
 	"model/shipped": "",
 	"convert":       "gguf quant tensor model tokenizer",
-	"encoder":       "nn media gguf tensor",
+	"encoder":       "nn kernel media gguf tensor",
+	"render":        "media",
+	"speech":        "media",
 	"prompt":        "prompt/jinja tokenizer media",
 	"prompt/jinja":  "",
 	"sample":        "kernel",
@@ -60,7 +62,7 @@ var imports = map[string]string{
 	"server/sse":    "",
 	"studio":        "",
 
-	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data",
+	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data render speech media",
 	"train/optim": "nn tensor kernel",
 	"train/data":  "tokenizer",
 

@@ -12,6 +12,15 @@ import (
 type Part struct {
 	Source string // what evidence names it by; one part of a context has it
 	Text   []byte // any bytes, not only UTF-8; kept and not to be changed
+
+	medium media.Part // of parts that [Files] made: what text cannot say
+}
+
+// media is the part as the engine reads it.
+func (p Part) media() media.Part {
+	m := p.medium
+	m.Source, m.Text = p.Source, p.Text
+	return m
 }
 
 // ContextOptions say how a context is read and asked. The zero value is a good
@@ -75,7 +84,7 @@ type Progress struct {
 func (c *Context) Read(ctx context.Context, parts []Part, progress func(Progress)) error {
 	ps := make([]media.Part, len(parts))
 	for i, p := range parts {
-		ps[i] = media.Part(p)
+		ps[i] = p.media()
 	}
 	var report func(engine.Progress)
 	if progress != nil {

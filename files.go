@@ -43,7 +43,7 @@ func Files(names []string, opts FileOptions) ([]Part, []Skipped, error) {
 	}
 	parts := make([]Part, len(ps))
 	for i, p := range ps {
-		parts[i] = Part(p)
+		parts[i] = Part{p.Source, p.Text, p}
 	}
 	return parts, skipped, nil
 }

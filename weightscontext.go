@@ -96,7 +96,7 @@ func (w *Weights) OpenContext(dir string, o WeightsOptions) (*WeightsContext, er
 func (c *WeightsContext) Read(ctx context.Context, parts []Part, progress func(Progress)) error {
 	ps := make([]media.Part, len(parts))
 	for i, p := range parts {
-		ps[i] = media.Part(p)
+		ps[i] = p.media()
 	}
 	return c.d.Read(ctx, ps, func(p engine.Progress) {
 		if progress != nil {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,7 @@ func (o *opener) plain(source string, data []byte) error {
 		o.skip(source, reasonBinary)
 		return nil
 	}
-	parts, err := f.Decode(source, data)
+	parts, err := f.Decode(context.Background(), &File{Name: source, Size: int64(len(data)), Head: data[:min(len(data), SniffBytes)], ReaderAt: bytes.NewReader(data)}, o.opts.Limits.WithDefaults())
 	if err != nil {
 		return fmt.Errorf("media: %s: %w", source, err)
 	}

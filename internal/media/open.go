@@ -22,6 +22,7 @@ type Options struct {
 	// MaxBytes bounds the text of all parts together; 0 is no bound. Beyond it
 	// Open fails with a [*SizeError].
 	MaxBytes int64
+	Limits   Limits
 }
 
 // Open reads what names say: files, directories (every file below, in order of

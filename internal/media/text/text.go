@@ -4,6 +4,7 @@ package text
 
 import (
 	"bytes"
+	"context"
 
 	"github.com/handscroll/handscroll/internal/media"
 )
@@ -13,8 +14,9 @@ func Format() media.Format {
 	return media.Format{
 		Name:  "text",
 		Match: Match,
-		Decode: func(name string, data []byte) ([]media.Part, error) {
-			return []media.Part{{Source: name, Text: data}}, nil
+		Decode: func(_ context.Context, f *media.File, _ media.Limits) ([]media.Part, error) {
+			data, err := f.Bytes()
+			return []media.Part{{Source: f.Name, Text: data}}, err
 		},
 	}
 }
