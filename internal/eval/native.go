@@ -31,7 +31,7 @@ func (n native) NewBase() (Base, error) { return nativeContext{n.m.NewContext(n.
 type nativeContext struct{ c *handscroll.Context }
 
 func (n nativeContext) Append(ctx context.Context, p Part, progress func(int)) error {
-	return n.c.Read(ctx, [][]handscroll.Part{{Source: p.Source, Text: p.Text}}, func(s handscroll.Progress) {
+	return n.c.Read(ctx, []handscroll.Part{{Source: p.Source, Text: p.Text}}, func(s handscroll.Progress) {
 		if progress != nil {
 			progress(s.Tokens)
 		}
