@@ -229,7 +229,7 @@ func (f *niahFlags) openHaystack(cmd *cobra.Command, lengths []int) (*eval.Hayst
 	}
 	var parts []eval.Part
 	for size := 0; len(files) > 0 && (size < enough || slices.Contains(lengths, eval.Whole)); files = files[1:] {
-		parts = append(parts, eval.Part(files[0]))
+		parts = append(parts, eval.Part{Source: files[0].Source, Text: files[0].Text})
 		size += len(files[0].Text)
 	}
 	return eval.NewHaystack(name, parts)
