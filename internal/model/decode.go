@@ -114,7 +114,7 @@ func (d *Decoder) crossDecoder(ctx context.Context) (x []float32, hits []Hit, si
 		}
 		l.attn.Out.Mul(s, x, ctxv, 1, true)
 		l.normFF.Forward(s, w, norm, x)
-		l.ff.forward(s, w, x, norm, 1, &feedForwardAct{})
+		l.ff.Forward(s, w, x, norm, 1, &nn.FeedForwardAct{})
 		hits, sink = hs, sinks[0]
 	}
 	out := s.Floats(dim)
@@ -200,7 +200,7 @@ func (d *Decoder) within(pos int) bool {
 func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
 	from := max(0, len(ids)-1-m.Lead()) / nn.Block * nn.Block
 	t := &nn.Tokens{T: len(ids) - from, Spans: []nn.Span{{Start: 0, End: len(ids) - from, Pos: from}}}
-	h := m.selfDecoder(s, ids[from:], t, make([]selfAct, len(m.layers)))
+	h := m.selfDecoder(s, ids[from:], t, make([]nn.SelfAct, len(m.layers)))
 	return h[len(h)-m.Config.Width:]
 }
 

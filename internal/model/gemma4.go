@@ -172,7 +172,7 @@ func (a *gemma4) parts(i int) (*nn.Attention, int, *nn.MoE) {
 	return b.attn, b.dense.Hidden, b.moe
 }
 
-// feedForward writes to y the feed-forward of x: the dense one, and the experts
+// nn.FeedForward writes to y the feed-forward of x: the dense one, and the experts
 // beside it.
 func (a *gemma4) feedForward(s *nn.Scratch, b *gemma4Block, y, h, x []float32, n int) {
 	w, d := a.m.params.Data, a.m.Width

@@ -21,7 +21,7 @@ func loadGptOss(l *weights, m *Transformer) forwarder {
 		if i%2 == 0 {
 			x.attn.Window = window
 		}
-		x.ff.moe = l.experts(b+"ffn", d, l.dim("expert_feed_forward_length"), m.Experts, m.TopK, nn.ClampedSwiGLU)
+		x.ff.MoE = l.experts(b+"ffn", d, l.dim("expert_feed_forward_length"), m.Experts, m.TopK, nn.ClampedSwiGLU)
 		a.blocks = append(a.blocks, x)
 	}
 	m.normOut = l.norm("output_norm", d, eps)

@@ -23,9 +23,9 @@ func loadPreNormLlama(l *weights, m *Transformer) *preNorm {
 		x.attn = l.attention(b, d, heads, kvHeads, headDim)
 		x.attn.Q, x.attn.K = l.interleaved(b+"attn_q", heads, headDim, rotary, d), l.interleaved(b+"attn_k", kvHeads, headDim, rotary, d)
 		if m.Experts > 0 {
-			x.ff.moe = l.experts(b+"ffn", d, l.dimOr("expert_feed_forward_length", hidden), m.Experts, m.TopK, nn.SiLU)
+			x.ff.MoE = l.experts(b+"ffn", d, l.dimOr("expert_feed_forward_length", hidden), m.Experts, m.TopK, nn.SiLU)
 		} else {
-			x.ff.dense = l.gated(b+"ffn", d, hidden, nn.SiLU)
+			x.ff.Dense = l.gated(b+"ffn", d, hidden, nn.SiLU)
 		}
 		a.blocks = append(a.blocks, x)
 	}

@@ -24,7 +24,7 @@ type Native struct {
 	RestAhead bool
 
 	embed    *nn.Embedding
-	layers   []*selfLayer
+	layers   []*nn.SelfLayer
 	normKV   *nn.RMSNorm
 	kv       *nn.KeyValue
 	cross    []*crossLayer
@@ -36,19 +36,11 @@ type Native struct {
 	moes     []*nn.MoE
 }
 
-// selfLayer is one layer of the self-decoder.
-type selfLayer struct {
-	normConv, normAttn, normFF *nn.RMSNorm
-	conv                       *nn.Conv
-	attn                       *nn.Window
-	ff                         feedForward
-}
-
 // crossLayer is one layer of the cross-decoder.
 type crossLayer struct {
 	normAttn, normFF *nn.RMSNorm
 	attn             *nn.Cross
-	ff               feedForward
+	ff               nn.FeedForward
 }
 
 // RouterLoss weighs the routers' auxiliary losses during training.
@@ -82,13 +74,13 @@ func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 	m.embed = nn.NewEmbedding(ps, "token_embd", c.Vocab, d)
 	for i := range c.SelfLayers {
 		b := fmt.Sprintf("blk.%d.", i)
-		m.layers = append(m.layers, &selfLayer{
-			normConv: nn.NewRMSNorm(ps, b+"conv_norm", d),
-			conv:     nn.NewConv(ps, b+"conv", d, c.Taps),
-			normAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
-			attn:     nn.NewWindow(ps, b+"attn", d, c.Heads, c.Window, 0.3, c.Precision, add),
-			normFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
-			ff:       m.newFeedForward(b+"ffn", loss, add),
+		m.layers = append(m.layers, &nn.SelfLayer{
+			NormConv: nn.NewRMSNorm(ps, b+"conv_norm", d),
+			Conv:     nn.NewConv(ps, b+"conv", d, c.Taps),
+			NormAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
+			Attn:     nn.NewWindow(ps, b+"attn", d, c.Heads, c.Window, 0.3, c.Precision, add),
+			NormFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
+			FF:       m.newFeedForward(b+"ffn", loss, add),
 		})
 	}
 	m.normKV = nn.NewRMSNorm(ps, "attn_kv_norm", d)
@@ -129,94 +121,26 @@ func (m *Native) Refresh(train bool, part, parts int) {
 	}
 }
 
-// feedForward is a dense or a sparse feed-forward, with one of the two set.
-type feedForward struct {
-	dense *nn.Gated
-	moe   *nn.MoE
-}
-
-type feedForwardAct struct {
-	dense nn.GatedAct
-	moe   nn.MoEAct
-}
-
-func (m *Native) newFeedForward(name string, loss RouterLoss, add func(*nn.Matrix)) feedForward {
+func (m *Native) newFeedForward(name string, loss RouterLoss, add func(*nn.Matrix)) nn.FeedForward {
 	c := &m.Config
 	if c.Experts == 0 {
-		return feedForward{dense: nn.NewGated(&m.Params, name, c.Width, c.Hidden, c.Precision, add)}
+		return nn.FeedForward{Dense: nn.NewGated(&m.Params, name, c.Width, c.Hidden, c.Precision, add)}
 	}
 	router := nn.TopK{K: c.TopK, Balance: loss.Balance, ZLoss: loss.Z}
 	moe := nn.NewMoE(&m.Params, name, c.Width, c.Hidden, c.Experts, router, c.Precision, add)
 	m.moes = append(m.moes, moe)
-	return feedForward{moe: moe}
-}
-
-// forward adds the feed-forward of x [T, D] to y.
-func (f feedForward) forward(s *nn.Scratch, w, y, x []float32, t int, act *feedForwardAct) {
-	if f.moe != nil {
-		f.moe.Forward(s, w, y, x, t, &act.moe)
-		return
-	}
-	f.dense.Forward(s, y, x, t, &act.dense, true)
-}
-
-func (f feedForward) backward(s *nn.Scratch, g, dx, dy, x []float32, t int, act *feedForwardAct) {
-	if f.moe != nil {
-		f.moe.Backward(s, g, dx, dy, x, &act.moe)
-		return
-	}
-	f.dense.Backward(s, g, dx, dy, x, t, &act.dense, true)
-}
-
-// selfAct keeps what backward needs of one layer: the input of each of its
-// three residual steps and its normalised form.
-type selfAct struct {
-	in, norm, inv [3][]float32
-	attn          nn.WindowAct
-	ff            feedForwardAct
-}
-
-// forward applies the layer to x [T, D] in place.
-func (l *selfLayer) forward(s *nn.Scratch, w, x []float32, t *nn.Tokens, act *selfAct) {
-	step := func(i int, norm *nn.RMSNorm) []float32 {
-		act.in[i] = x
-		if s.Keep {
-			act.in[i] = s.Floats(len(x))
-			copy(act.in[i], x)
-		}
-		act.norm[i] = s.Floats(len(x))
-		act.inv[i] = norm.Forward(s, w, act.norm[i], x)
-		return act.norm[i]
-	}
-	l.conv.Forward(w, x, step(0, l.normConv), t)
-	l.attn.Forward(s, x, step(1, l.normAttn), t, &act.attn)
-	l.ff.forward(s, w, x, step(2, l.normFF), t.T, &act.ff)
-}
-
-// backward turns dx, the gradient of the layer's output, into that of its
-// input, in place.
-func (l *selfLayer) backward(s *nn.Scratch, w, g, dx []float32, t *nn.Tokens, act *selfAct) {
-	step := func(i int, norm *nn.RMSNorm, back func(dn, dy, n []float32)) {
-		mark := s.Mark()
-		dn := s.Zeros(len(dx))
-		back(dn, dx, act.norm[i])
-		norm.Backward(w, g, dx, dn, act.in[i], act.inv[i])
-		s.Release(mark)
-	}
-	step(2, l.normFF, func(dn, dy, n []float32) { l.ff.backward(s, g, dn, dy, n, t.T, &act.ff) })
-	step(1, l.normAttn, func(dn, dy, n []float32) { l.attn.Backward(s, g, dn, dy, n, t, &act.attn) })
-	step(0, l.normConv, func(dn, dy, n []float32) { l.conv.Backward(w, g, dn, dy, n, t) })
+	return nn.FeedForward{MoE: moe}
 }
 
 // selfDecoder runs ids through the self-decoder: x [T, D].
-func (m *Native) selfDecoder(s *nn.Scratch, ids []int32, t *nn.Tokens, acts []selfAct) []float32 {
+func (m *Native) selfDecoder(s *nn.Scratch, ids []int32, t *nn.Tokens, acts []nn.SelfAct) []float32 {
 	w := m.Params.Data
 	x := s.Floats(t.T * m.Config.Width)
 	m.embed.Forward(w, x, ids)
 	m.rope.Prepare(s, t)
 	for i, l := range m.layers {
 		mark := s.Mark()
-		l.forward(s, w, x, t, &acts[i])
+		l.Forward(s, w, x, t, &acts[i])
 		if !s.Keep {
 			s.Release(mark)
 		}

@@ -31,7 +31,7 @@ func (m *Native) Prefill(s *nn.Scratch, dst kvcache.Run, ids []int32, pos, lead 
 	s.Reset()
 	s.Keep = false
 	t := &nn.Tokens{T: len(ids), Spans: []nn.Span{{Start: 0, End: len(ids), Pos: pos}}}
-	x := m.selfDecoder(s, ids, t, make([]selfAct, len(m.layers)))
+	x := m.selfDecoder(s, ids, t, make([]nn.SelfAct, len(m.layers)))
 	k, v := m.entries(s, x, t, &entryAct{})
 	q := make([]int8, c.KeyDim)
 	for i := range dst.N {

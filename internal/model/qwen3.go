@@ -18,9 +18,9 @@ func loadQwen3(l *weights, m *Transformer) forwarder {
 		x.attn = l.attention(b, d, heads, kvHeads, headDim)
 		x.attn.QNorm, x.attn.KNorm = l.norm(b+"attn_q_norm", headDim, eps), l.norm(b+"attn_k_norm", headDim, eps)
 		if m.Experts > 0 {
-			x.ff.moe = l.experts(b+"ffn", d, l.dim("expert_feed_forward_length"), m.Experts, m.TopK, nn.SiLU)
+			x.ff.MoE = l.experts(b+"ffn", d, l.dim("expert_feed_forward_length"), m.Experts, m.TopK, nn.SiLU)
 		} else {
-			x.ff.dense = l.gated(b+"ffn", d, l.dim("feed_forward_length"), nn.SiLU)
+			x.ff.Dense = l.gated(b+"ffn", d, l.dim("feed_forward_length"), nn.SiLU)
 		}
 		a.blocks = append(a.blocks, x)
 	}

@@ -20,7 +20,7 @@ func (m *Native) Score(ctx context.Context, ids []int32) ([]float32, error) {
 	var s nn.Scratch
 	w, d := m.Params.Data, m.Config.Width
 	t := &nn.Tokens{T: len(ids), Spans: []nn.Span{{Start: 0, End: len(ids)}}}
-	h := m.selfDecoder(&s, ids, t, make([]selfAct, len(m.layers)))
+	h := m.selfDecoder(&s, ids, t, make([]nn.SelfAct, len(m.layers)))
 	k, v := m.entries(&s, h, t, &entryAct{})
 	occ := nn.NewOccurrences(&s, ids, m.Config.Vocab)
 	for a := 0; a < len(ids)-1; a += scoreTile {

@@ -25,7 +25,7 @@ type Result struct {
 type crossAct struct {
 	in, norm, inv [2][]float32
 	attn          nn.CrossAct
-	ff            feedForwardAct
+	ff            nn.FeedForwardAct
 }
 
 // Train runs one sample forward and, with a gradient vector g, backward,
@@ -35,7 +35,7 @@ func (m *Native) Train(s *nn.Scratch, g []float32, smp *Sample) *Result {
 	s.Keep = true
 	w, d, n, rows := m.Params.Data, m.Config.Width, smp.Context, &smp.Rows
 	t := &nn.Tokens{T: len(smp.IDs), Spans: smp.Spans}
-	acts := make([]selfAct, len(m.layers))
+	acts := make([]nn.SelfAct, len(m.layers))
 	h := m.selfDecoder(s, smp.IDs, t, acts)
 	ctx := t.First(n)
 	var ea entryAct
@@ -78,24 +78,24 @@ func (m *Native) Train(s *nn.Scratch, g []float32, smp *Sample) *Result {
 	}
 	m.entriesBackward(s, g, dh[:n*d], dk, dv, h[:n*d], ctx, &ea)
 	for i := len(m.layers) - 1; i >= 0; i-- {
-		m.layers[i].backward(s, w, g, dh, t, &acts[i])
+		m.layers[i].Backward(s, w, g, dh, t, &acts[i])
 	}
 	m.embed.Backward(g, dh, smp.IDs)
 	return res
 }
 
-func (m *Native) routers(res *Result, acts []selfAct, cacts []crossAct) {
+func (m *Native) routers(res *Result, acts []nn.SelfAct, cacts []crossAct) {
 	for i, l := range m.layers {
-		if l.ff.moe != nil {
-			r := &acts[i].ff.moe.Routing
-			res.Router += l.ff.moe.Router.Loss(r)
+		if l.FF.MoE != nil {
+			r := &acts[i].FF.MoE.Routing
+			res.Router += l.FF.MoE.Router.Loss(r)
 			res.Load = append(res.Load, append([]float32(nil), r.Load...))
 		}
 	}
 	for i, l := range m.cross {
-		if l.ff.moe != nil {
-			r := &cacts[i].ff.moe.Routing
-			res.Router += l.ff.moe.Router.Loss(r)
+		if l.ff.MoE != nil {
+			r := &cacts[i].ff.MoE.Routing
+			res.Router += l.ff.MoE.Router.Loss(r)
 			res.Load = append(res.Load, append([]float32(nil), r.Load...))
 		}
 	}
@@ -118,13 +118,13 @@ func (l *crossLayer) forward(s *nn.Scratch, w, x, k, v []float32, n int, rows *n
 		return act.norm[i]
 	}
 	l.attn.Forward(s, w, x, step(0, l.normAttn), k, v, n, rows, &act.attn)
-	l.ff.forward(s, w, x, step(1, l.normFF), rows.Len(), &act.ff)
+	l.ff.Forward(s, w, x, step(1, l.normFF), rows.Len(), &act.ff)
 }
 
 func (l *crossLayer) backward(s *nn.Scratch, w, g, dx, dk, dv, k, v []float32, n int, rows *nn.Rows, act *crossAct, ptr []nn.PointerGrad) {
 	mark := s.Mark()
 	dn := s.Zeros(len(dx))
-	l.ff.backward(s, g, dn, dx, act.norm[1], rows.Len(), &act.ff)
+	l.ff.Backward(s, g, dn, dx, act.norm[1], rows.Len(), &act.ff)
 	l.normFF.Backward(w, g, dx, dn, act.in[1], act.inv[1])
 	clear(dn)
 	l.attn.Backward(s, w, g, dn, dk, dv, dx, act.norm[0], k, v, n, rows, &act.attn, ptr)

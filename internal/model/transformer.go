@@ -306,7 +306,7 @@ type preNorm struct {
 type preNormBlock struct {
 	normAttn, normFF *nn.RMSNorm
 	attn             *nn.Attention
-	ff               feedForward
+	ff               nn.FeedForward
 }
 
 func (a *preNorm) layers(in *batch, x []float32) {
@@ -334,7 +334,7 @@ func (a *preNorm) layers(in *batch, x []float32) {
 		if a.residual != 0 {
 			clear(sum)
 		}
-		b.ff.forward(s, w, sum, h, n, &feedForwardAct{})
+		b.ff.Forward(s, w, sum, h, n, &nn.FeedForwardAct{})
 		add()
 		s.Release(mark)
 	}
@@ -342,10 +342,10 @@ func (a *preNorm) layers(in *batch, x []float32) {
 
 func (a *preNorm) parts(i int) (*nn.Attention, int, *nn.MoE) {
 	b := &a.blocks[i]
-	if b.ff.moe != nil {
-		return b.attn, 0, b.ff.moe
+	if b.ff.MoE != nil {
+		return b.attn, 0, b.ff.MoE
 	}
-	return b.attn, b.ff.dense.Hidden, nil
+	return b.attn, b.ff.Dense.Hidden, nil
 }
 
 // heads reads the sizes of attention.
