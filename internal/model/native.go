@@ -73,15 +73,8 @@ func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 	add := func(x *nn.Matrix) { m.matrices = append(m.matrices, x) }
 	m.embed = nn.NewEmbedding(ps, "token_embd", c.Vocab, d)
 	for i := range c.SelfLayers {
-		b := fmt.Sprintf("blk.%d.", i)
-		m.layers = append(m.layers, &nn.SelfLayer{
-			NormConv: nn.NewRMSNorm(ps, b+"conv_norm", d),
-			Conv:     nn.NewConv(ps, b+"conv", d, c.Taps),
-			NormAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
-			Attn:     nn.NewWindow(ps, b+"attn", d, c.Heads, c.Window, 0.3, c.Precision, add),
-			NormFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
-			FF:       m.newFeedForward(b+"ffn", loss, add),
-		})
+		m.layers = append(m.layers, nn.NewSelfLayer(ps, fmt.Sprintf("blk.%d.", i), m.layer(loss), add))
+		m.sparse(m.layers[i].FF)
 	}
 	m.normKV = nn.NewRMSNorm(ps, "attn_kv_norm", d)
 	m.kv = nn.NewKeyValue(ps, d, c.KeyDim, c.ValueDim, c.Lookahead, c.Precision, add)
@@ -91,7 +84,7 @@ func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 			normAttn: nn.NewRMSNorm(ps, b+"attn_norm", d),
 			attn:     nn.NewCross(ps, b+"attn", d, c.CrossHeads, c.KeyDim, c.ValueDim, c.Precision, add),
 			normFF:   nn.NewRMSNorm(ps, b+"ffn_norm", d),
-			ff:       m.newFeedForward(b+"ffn", loss, add),
+			ff:       m.sparse(nn.NewFeedForward(ps, b+"ffn", m.layer(loss), add)),
 		})
 	}
 	m.normOut = nn.NewRMSNorm(ps, "output_norm", d)
@@ -121,15 +114,21 @@ func (m *Native) Refresh(train bool, part, parts int) {
 	}
 }
 
-func (m *Native) newFeedForward(name string, loss RouterLoss, add func(*nn.Matrix)) nn.FeedForward {
+// layer is the shape of a layer of the self-decoder.
+func (m *Native) layer(loss RouterLoss) nn.SelfConfig {
 	c := &m.Config
-	if c.Experts == 0 {
-		return nn.FeedForward{Dense: nn.NewGated(&m.Params, name, c.Width, c.Hidden, c.Precision, add)}
+	return nn.SelfConfig{
+		Width: c.Width, Heads: c.Heads, Window: c.Window, Taps: c.Taps, Experts: c.Experts, TopK: c.TopK, Hidden: c.Hidden,
+		Balance: loss.Balance, Z: loss.Z, Precision: c.Precision,
 	}
-	router := nn.TopK{K: c.TopK, Balance: loss.Balance, ZLoss: loss.Z}
-	moe := nn.NewMoE(&m.Params, name, c.Width, c.Hidden, c.Experts, router, c.Precision, add)
-	m.moes = append(m.moes, moe)
-	return nn.FeedForward{MoE: moe}
+}
+
+// sparse remembers the experts of a feed-forward that has some.
+func (m *Native) sparse(f nn.FeedForward) nn.FeedForward {
+	if f.MoE != nil {
+		m.moes = append(m.moes, f.MoE)
+	}
+	return f
 }
 
 // selfDecoder runs ids through the self-decoder: x [T, D].

@@ -47,6 +47,42 @@ type SelfAct struct {
 	FF            FeedForwardAct
 }
 
+// SelfConfig is the shape of a layer.
+type SelfConfig struct {
+	Width, Heads int
+	Window       int // tokens that attention reaches back, itself included
+	Ahead        int // and ahead
+	Taps         int // of the convolution
+	Experts      int // 0: a dense feed-forward
+	TopK         int
+	Hidden       int // of an expert, or of the dense feed-forward
+	Balance, Z   float32
+	Precision    Precision
+}
+
+// NewFeedForward registers a feed-forward.
+func NewFeedForward(ps *Params, name string, c SelfConfig, add func(*Matrix)) FeedForward {
+	if c.Experts == 0 {
+		return FeedForward{Dense: NewGated(ps, name, c.Width, c.Hidden, c.Precision, add)}
+	}
+	router := TopK{K: c.TopK, Balance: c.Balance, ZLoss: c.Z}
+	return FeedForward{MoE: NewMoE(ps, name, c.Width, c.Hidden, c.Experts, router, c.Precision, add)}
+}
+
+// NewSelfLayer registers a layer; names begin with prefix.
+func NewSelfLayer(ps *Params, prefix string, c SelfConfig, add func(*Matrix)) *SelfLayer {
+	l := &SelfLayer{
+		NormConv: NewRMSNorm(ps, prefix+"conv_norm", c.Width),
+		Conv:     NewConv(ps, prefix+"conv", c.Width, c.Taps),
+		NormAttn: NewRMSNorm(ps, prefix+"attn_norm", c.Width),
+		Attn:     NewWindow(ps, prefix+"attn", c.Width, c.Heads, c.Window, 0.3, c.Precision, add),
+		NormFF:   NewRMSNorm(ps, prefix+"ffn_norm", c.Width),
+		FF:       NewFeedForward(ps, prefix+"ffn", c, add),
+	}
+	l.Attn.Ahead = c.Ahead
+	return l
+}
+
 // Forward applies the layer to x [T, D] in place.
 func (l *SelfLayer) Forward(s *Scratch, w, x []float32, t *Tokens, act *SelfAct) {
 	step := func(i int, norm *RMSNorm) []float32 {
