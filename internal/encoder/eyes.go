@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/nn"
 )
@@ -165,7 +166,7 @@ func (r *Reader) Backward(s *nn.Scratch, w, g, dlogits []float32, act *ReaderAct
 	c, n := r.Config.Channels, act.grid.Cells()
 	dbias := r.bias.Of(g)
 	for i := 0; i < len(dlogits); i += len(dbias) {
-		addTo(dbias, dlogits[i:i+len(dbias)])
+		kernel.Add(dbias, dlogits[i:i+len(dbias)])
 	}
 	d, dx := s.Floats(n*c), s.Zeros(n*c)
 	r.head.MulT(s, d, dlogits, n, false)

@@ -1,10 +1,6 @@
 package encoder
 
-import (
-	"math/rand/v2"
-
-	"github.com/handscroll/handscroll/internal/kernel"
-)
+import "math/rand/v2"
 
 // nothing makes "no character" likely from the start: class 0 of each half.
 func nothing(w []float32, _ *rand.Rand) {
@@ -13,5 +9,3 @@ func nothing(w []float32, _ *rand.Rand) {
 		w[i] = 5
 	}
 }
-
-func addTo(y, x []float32) { kernel.Add(y, x) }

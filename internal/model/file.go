@@ -5,11 +5,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/nn"
-	"github.com/handscroll/handscroll/internal/quant"
 	"github.com/handscroll/handscroll/internal/tensor"
 	"github.com/handscroll/handscroll/internal/tokenizer"
 )
@@ -78,14 +76,7 @@ func (m *Native) Writer(dtype tensor.DType) *gguf.Writer {
 	w.Set("tokenizer.ggml.tokens", pieces)
 	w.Set("tokenizer.ggml.merges", merges)
 	w.Set("tokenizer.ggml.special_count", uint32(v.Special))
-	for _, p := range m.Params.List {
-		data := p.Of(m.Params.Data)
-		if dtype == tensor.BF16 && (p.Class == nn.ClassMatrix || p == m.embed.Table) {
-			w.Add(p.Name, tensor.BF16, p.Shape, tensor.BF16Bytes(data))
-		} else {
-			w.Add(p.Name, tensor.F32, p.Shape, tensor.F32Bytes(data))
-		}
-	}
+	m.Params.Write(w, dtype, func(p *nn.Param) bool { return p == m.embed.Table })
 	return w
 }
 
@@ -165,58 +156,21 @@ func load(f *gguf.File, prec nn.Precision, loss RouterLoss) (*Native, error) {
 			return nil, fmt.Errorf("model: %s is %g, want a finite number", x.key, b)
 		}
 	}
-	// Shapes come before memory: no more is taken than the file's size asks for.
-	found := map[string]*gguf.Tensor{}
-	for _, p := range m.Params.List {
-		t, err := f.Tensor(p.Name)
-		if err != nil {
-			return nil, err
-		}
-		found[p.Name] = t
-		if !slices.Equal(t.Shape, p.Shape) {
-			return nil, fmt.Errorf("model: tensor %q has shape %v, want %v", p.Name, t.Shape, p.Shape)
-		}
+	if err := m.Params.Load(f); err != nil {
+		return nil, err
 	}
-	m.alloc()
-	for _, p := range m.Params.List {
-		if err := LoadTensor(f, p.Name, p.Of(m.Params.Data)); err != nil {
-			return nil, err
-		}
+	m.rope = c.rope()
+	if m.Fingerprint, err = m.fingerprint(f); err != nil {
+		return nil, err
 	}
-	m.Fingerprint = m.fingerprint(found)
 	return m, nil
-}
-
-// LoadTensor decodes the named tensor into dst, which has its size, and checks
-// that its values are finite.
-func LoadTensor(f *gguf.File, name string, dst []float32) error {
-	t, err := f.Tensor(name)
-	if err != nil {
-		return err
-	}
-	n := 1
-	for _, s := range t.Shape {
-		n *= s
-	}
-	if n != len(dst) {
-		return fmt.Errorf("model: tensor %q has %d elements, want %d", name, n, len(dst))
-	}
-	if err := quant.Decode(dst, t.Type, t.Data); err != nil {
-		return fmt.Errorf("model: tensor %q: %w", name, err)
-	}
-	for i, v := range dst {
-		if v-v != 0 {
-			return fmt.Errorf("model: tensor %q: element %d is %g, want a finite number", name, i, v)
-		}
-	}
-	return nil
 }
 
 // fingerprint identifies a model: what stored contexts are bound to. It covers
 // what entries and token ids follow from (hyper-parameters, vocabulary and the
 // tensors as stored) and leaves out AbsentBias: calibrating again keeps the
 // contexts.
-func (m *Native) fingerprint(found map[string]*gguf.Tensor) string {
+func (m *Native) fingerprint(f *gguf.File) (string, error) {
 	h := sha256.New()
 	for _, x := range m.Config.fields() {
 		fmt.Fprintf(h, "%s %d\n", x.key, *x.v)
@@ -227,9 +181,12 @@ func (m *Native) fingerprint(found map[string]*gguf.Tensor) string {
 		fmt.Fprintf(h, "%d %d\n", merge[0], merge[1])
 	}
 	for _, p := range m.Params.List {
-		t := found[p.Name]
+		t, err := f.Tensor(p.Name)
+		if err != nil {
+			return "", err
+		}
 		fmt.Fprintf(h, "%s %v %v\n", t.Name, t.Shape, t.Type)
 		h.Write(t.Data)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

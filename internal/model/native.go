@@ -99,8 +99,10 @@ func declare(c Config, tok *tokenizer.BPE, loss RouterLoss) (*Native, error) {
 	return m, nil
 }
 
+func (c *Config) rope() *nn.Rope { return nn.NewRope(c.Width/c.Heads, c.RopeBase) }
+
 func (m *Native) alloc() {
-	m.rope = nn.NewRope(m.Config.Width/m.Config.Heads, m.Config.RopeBase)
+	m.rope = m.Config.rope()
 	m.Params.Alloc()
 }
 

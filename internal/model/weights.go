@@ -145,7 +145,7 @@ func (l *weights) floats(t *gguf.Tensor) []float32 {
 		n *= d
 	}
 	x := make([]float32, n)
-	l.fail(LoadTensor(l.f, t.Name, x))
+	l.fail(nn.LoadTensor(l.f, t.Name, x))
 	return x
 }
 
@@ -337,7 +337,7 @@ func (l *weights) load() error {
 	}
 	l.params.Alloc()
 	for _, p := range l.params.List {
-		if err := LoadTensor(l.f, p.Name, p.Of(l.params.Data)); err != nil {
+		if err := nn.LoadTensor(l.f, p.Name, p.Of(l.params.Data)); err != nil {
 			return err
 		}
 	}

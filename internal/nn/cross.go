@@ -88,7 +88,7 @@ func (l *Cross) Queries(s *Scratch, q, x []float32, r int) (inv []float32) {
 	inv = s.Floats(r * l.Heads)
 	for i := range inv {
 		row := q[i*l.DK : (i+1)*l.DK]
-		inv[i] = normalise(row, row)
+		inv[i] = Normalise(row)
 	}
 	return inv
 }
@@ -185,7 +185,7 @@ func (l *Cross) Backward(s *Scratch, w, g, dx, dk, dv, dy, x, k, v []float32, n 
 	for i := range r * h {
 		q, d := act.q[i*l.DK:(i+1)*l.DK], dq[i*l.DK:(i+1)*l.DK]
 		l.Temp.Of(g)[i%h] += kernel.Dot(q, d)
-		normaliseBackward(d, q, act.inv[i])
+		NormaliseBackward(d, q, act.inv[i])
 	}
 	l.Query.MulT(s, dx, dq, r, true)
 	l.Query.Grad(s, g, dq, x, r)

@@ -75,7 +75,7 @@ func (l *KeyValue) Forward(s *Scratch, k, v, z []float32, t *Tokens, act *KeyVal
 	l.Key.Mul(s, k, act.inK, t.T, false)
 	for p := range t.T {
 		row := k[p*l.DK : (p+1)*l.DK]
-		act.inv[p] = normalise(row, row)
+		act.inv[p] = Normalise(row)
 	}
 	l.Value.Mul(s, v, act.inV, t.T, false)
 }
@@ -85,7 +85,7 @@ func (l *KeyValue) Backward(s *Scratch, g, dz, dk, dv []float32, t *Tokens, act 
 	mark := s.Mark()
 	for p := range t.T {
 		r := p * l.DK
-		normaliseBackward(dk[r:r+l.DK], act.k[r:r+l.DK], act.inv[p])
+		NormaliseBackward(dk[r:r+l.DK], act.k[r:r+l.DK], act.inv[p])
 	}
 	l.Key.Grad(s, g, dk, act.inK, t.T)
 	l.Value.Grad(s, g, dv, act.inV, t.T)

@@ -49,15 +49,17 @@ type SelfAct struct {
 
 // SelfConfig is the shape of a layer.
 type SelfConfig struct {
-	Width, Heads int
-	Window       int // tokens that attention reaches back, itself included
-	Ahead        int // and ahead
-	Taps         int // of the convolution
-	Experts      int // 0: a dense feed-forward
-	TopK         int
-	Hidden       int // of an expert, or of the dense feed-forward
-	Balance, Z   float32
-	Precision    Precision
+	Width     int       `yaml:"width"`
+	Heads     int       `yaml:"heads"`
+	Window    int       `yaml:"window"`  // tokens that attention reaches back, itself included
+	Ahead     int       `yaml:"ahead"`   // and ahead
+	Taps      int       `yaml:"taps"`    // of the convolution
+	Experts   int       `yaml:"experts"` // 0: a dense feed-forward
+	TopK      int       `yaml:"top_k"`
+	Hidden    int       `yaml:"hidden"` // of an expert, or of the dense feed-forward
+	Balance   float32   `yaml:"-"`      // weights of the router's losses
+	Z         float32   `yaml:"-"`
+	Precision Precision `yaml:"-"`
 }
 
 // NewFeedForward registers a feed-forward.

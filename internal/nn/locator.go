@@ -46,7 +46,7 @@ func (l *Locator) Queries(s *Scratch, q, x []float32, r int) (inv []float32) {
 	inv = s.Floats(r)
 	l.Query.Mul(s, q, x, r, false)
 	for i := range r {
-		inv[i] = normalise(q[i*l.DK:(i+1)*l.DK], q[i*l.DK:(i+1)*l.DK])
+		inv[i] = Normalise(q[i*l.DK : (i+1)*l.DK])
 	}
 	return inv
 }
@@ -99,7 +99,7 @@ func (l *Locator) Backward(s *Scratch, w, g, dx, dk, x, k []float32, r, n int, a
 	s.mul(dq, l.DK, d, n+1, 1, k, l.DK, 1, r, l.DK, n, false)
 	s.mul(dk, l.DK, d, 1, n+1, act.q, l.DK, 1, n, l.DK, r, true)
 	for i := range r {
-		normaliseBackward(dq[i*l.DK:(i+1)*l.DK], act.q[i*l.DK:(i+1)*l.DK], act.inv[i])
+		NormaliseBackward(dq[i*l.DK:(i+1)*l.DK], act.q[i*l.DK:(i+1)*l.DK], act.inv[i])
 	}
 	l.Query.MulT(s, dx, dq, r, true)
 	l.Query.Grad(s, g, dq, x, r)

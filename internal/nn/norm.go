@@ -73,17 +73,16 @@ func (l *LayerNorm) Forward(w, y, x []float32) {
 	}
 }
 
-// normalise writes x/√(Σx²+Eps) into y and returns the factor.
-func normalise(y, x []float32) float32 {
+// Normalise scales x by 1/√(Σx²+Eps), in place, and returns the factor.
+func Normalise(x []float32) float32 {
 	inv := rsqrt(kernel.SumSquares(x) + Eps)
-	copy(y, x)
-	kernel.Scale(y, inv)
+	kernel.Scale(x, inv)
 	return inv
 }
 
-// normaliseBackward turns dy (gradient of the unit vector y) into the gradient
+// NormaliseBackward turns dy (gradient of the unit vector y) into the gradient
 // of x, in place: dx = inv·(dy − y·⟨dy, y⟩), exact up to Eps.
-func normaliseBackward(dy, y []float32, inv float32) {
+func NormaliseBackward(dy, y []float32, inv float32) {
 	kernel.Axpy(dy, -kernel.Dot(dy, y), y)
 	kernel.Scale(dy, inv)
 }

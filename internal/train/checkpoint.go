@@ -6,6 +6,7 @@ import (
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/model"
+	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tensor"
 )
 
@@ -62,7 +63,7 @@ func Resume(r *Recipe, dir string, log func(string)) (*Trainer, error) {
 	t := New(r, m, gen)
 	t.Step, t.Opt.Step = int(step), int(step)
 	for name, dst := range map[string][]float32{"train.adam_m": t.Opt.M, "train.adam_v": t.Opt.V} {
-		if err := model.LoadTensor(f, name, dst); err != nil {
+		if err := nn.LoadTensor(f, name, dst); err != nil {
 			return nil, fmt.Errorf("train: cannot resume from %s: %w", path, err)
 		}
 	}

@@ -2,10 +2,8 @@ package train
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
-	"sync"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/kernel"
@@ -13,7 +11,6 @@ import (
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tokenizer"
 	"github.com/handscroll/handscroll/internal/train/data"
-	"github.com/handscroll/handscroll/internal/train/optim"
 )
 
 // Trainer is a run in progress.
@@ -21,25 +18,15 @@ type Trainer struct {
 	Recipe *Recipe
 	Model  *model.Native
 	Gen    *data.Generator
-	Opt    *optim.AdamW
 	Step   int
 
-	workers []*worker
-}
-
-type worker struct {
-	scratch nn.Scratch
-	grad    []float32
+	descent
 }
 
 // New starts a run from freshly drawn weights; Resume continues one.
 func New(r *Recipe, m *model.Native, gen *data.Generator) *Trainer {
 	m.AheadFrom(r.AheadFrom)
-	t := &Trainer{Recipe: r, Model: m, Gen: gen, Opt: optim.New(len(m.Params.Data), r.Decay)}
-	for range r.Workers {
-		t.workers = append(t.workers, &worker{grad: make([]float32, len(m.Params.Data))})
-	}
-	return t
+	return &Trainer{Recipe: r, Model: m, Gen: gen, descent: newDescent(&m.Params, r.Workers, r.Decay)}
 }
 
 // Metrics of one step. Losses are means over rows.
@@ -63,24 +50,6 @@ type Metrics struct {
 type Tally struct {
 	Right int `json:"right"`
 	Asked int `json:"asked"`
-}
-
-// parallel runs f on every worker and hands a panic back.
-func (t *Trainer) parallel(f func(i int, w *worker)) {
-	var wg sync.WaitGroup
-	panics := make([]any, len(t.workers))
-	for i, w := range t.workers {
-		wg.Go(func() {
-			defer func() { panics[i] = recover() }()
-			f(i, w)
-		})
-	}
-	wg.Wait()
-	for _, p := range panics {
-		if p != nil {
-			panic(p)
-		}
-	}
 }
 
 // length draws the context length of a step: the longest so far three times of
@@ -136,37 +105,12 @@ func (t *Trainer) RunStep() (*Metrics, error) {
 	return met, nil
 }
 
-// update adds the workers' gradients, clips and steps the optimiser.
-func (t *Trainer) update(met *Metrics, results []*model.Result) error {
-	n, g := len(t.workers), t.workers[0].grad
-	sums := make([]float64, n)
-	t.parallel(func(i int, _ *worker) {
-		a, b := len(g)*i/n, len(g)*(i+1)/n
-		for _, w := range t.workers[1:] {
-			kernel.Add(g[a:b], w.grad[a:b])
-		}
-		const piece = 1 << 14
-		for ; a < b; a += piece {
-			sums[i] += float64(kernel.SumSquares(g[a:min(a+piece, b)]))
-		}
-	})
-	sum := 0.0
-	for _, s := range sums {
-		sum += s
-	}
-	met.Norm = math.Sqrt(sum)
-	if math.IsNaN(met.Norm) || math.IsInf(met.Norm, 0) {
-		return fmt.Errorf("train: step %d: the gradient is not finite; lower schedule.rate or use precision f32", t.Step)
-	}
-	scale := float32(1)
-	if met.Norm > t.Recipe.Clip {
-		scale = float32(t.Recipe.Clip / met.Norm)
-	}
+// update moves the parameters along the workers' gradients.
+func (t *Trainer) update(met *Metrics, results []*model.Result) (err error) {
 	met.Rate = t.Recipe.Schedule.At(t.Step, t.Recipe.Steps)
-	t.Opt.Step++
-	t.parallel(func(i int, _ *worker) {
-		t.Opt.Update(&t.Model.Params, g, scale, float32(met.Rate), i, n)
-	})
+	if met.Norm, err = t.step(t.Step, t.Recipe.Clip, float32(met.Rate)); err != nil {
+		return err
+	}
 	if t.Recipe.BiasRate > 0 && len(results[0].Load) > 0 {
 		t.Model.Balance(meanLoad(results), t.Recipe.BiasRate)
 	}

@@ -1,0 +1,247 @@
+package encoder
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/handscroll/handscroll/internal/kernel"
+	"github.com/handscroll/handscroll/internal/media"
+	"github.com/handscroll/handscroll/internal/nn"
+)
+
+// Char is a character that was found in a picture.
+type Char struct {
+	Byte  byte
+	X, Y  float32 // its middle, in pixels of the picture
+	Score float32 // probability that some character is there
+	P     float32 // probability of this one, given that
+}
+
+// Line is characters that stand in a row, left to right.
+type Line struct {
+	Chars []Char
+	Level int // the scale at which it was read
+}
+
+// Text is the line's text, words apart by single spaces.
+func (l *Line) Text() string {
+	b := make([]byte, len(l.Chars))
+	for i, c := range l.Chars {
+		b[i] = c.Byte
+	}
+	return string(b)
+}
+
+// bounds is the line's extent in pixels.
+func (l *Line) bounds() (x0, y0, x1, y1 float32) {
+	x0, y0, x1, y1 = math.MaxFloat32, math.MaxFloat32, 0, 0
+	m := float32(int(4) << l.Level)
+	for _, c := range l.Chars {
+		x0, y0, x1, y1 = min(x0, c.X-m), min(y0, c.Y-m), max(x1, c.X+m), max(y1, c.Y+m)
+	}
+	return x0, y0, x1, y1
+}
+
+const (
+	// seen is the probability from which a character counts.
+	seen = 0.4
+	// minSide is the least size of a picture that is read.
+	minSide = 16
+)
+
+// Read finds the lines of text in a picture, in reading order.
+func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image) []Line {
+	var lines []Line
+	for level := range Levels {
+		if level > 0 {
+			img = Halve(img)
+		}
+		if min(img.W, img.H) < minSide {
+			break
+		}
+		s.Reset()
+		s.Keep = false
+		var act ReaderAct
+		logits := r.Forward(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W}, &act)
+		lines = append(lines, group(peaks(s, logits, act.grid, level), level)...)
+	}
+	return inOrder(strongest(lines))
+}
+
+// peaks returns the cells where a character is likelier than in those around.
+func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, level int) []Char {
+	h, w := grid.H, 2*grid.W
+	score := s.Floats(h * w)
+	for i := range score {
+		row := logits[i*Classes : (i+1)*Classes]
+		kernel.Softmax(row, 1)
+		score[i] = 1 - row[0]
+	}
+	at := func(y, x int) float32 {
+		if y < 0 || y >= h || x < 0 || x >= w {
+			return 0
+		}
+		return score[y*w+x]
+	}
+	var out []Char
+	unit := float32(int(1) << level)
+	for y := range h {
+		for x := range w {
+			v := score[y*w+x]
+			if v < seen {
+				continue
+			}
+			top := true
+			for dy := -1; dy <= 1; dy++ {
+				for dx := -1; dx <= 1; dx++ {
+					before := dy < 0 || dy == 0 && dx < 0 // of equals the first counts
+					if o := at(y+dy, x+dx); o > v || before && o == v {
+						top = false
+					}
+				}
+			}
+			if !top {
+				continue
+			}
+			row := logits[(y*w+x)*Classes : (y*w+x+1)*Classes]
+			best := 1
+			for c := 2; c < Classes; c++ {
+				if row[c] > row[best] {
+					best = c
+				}
+			}
+			out = append(out, Char{
+				Byte: Charset[best-1], Score: v, P: row[best] / max(v, 1e-6),
+				X: (float32(x) + 0.5) * CellW * unit, Y: (float32(y) + 0.5) * CellH * unit,
+			})
+		}
+	}
+	return out
+}
+
+// group joins characters of a level into lines.
+func group(chars []Char, level int) []Line {
+	slices.SortStableFunc(chars, func(a, b Char) int { return cmp.Compare(a.X, b.X) })
+	unit := float32(int(1) << level)
+	const reach = 28 // pixels from one character to the next
+	var lines []Line
+	for _, c := range chars {
+		best, dist := -1, float32(math.MaxFloat32)
+		for i := range lines {
+			last := lines[i].Chars[len(lines[i].Chars)-1]
+			dx, dy := c.X-last.X, abs(c.Y-last.Y)
+			if dx > reach*unit || dy > 1.25*CellH*unit {
+				continue
+			}
+			if d := dx + 3*dy; d < dist {
+				best, dist = i, d
+			}
+		}
+		if best < 0 {
+			lines = append(lines, Line{Level: level})
+			best = len(lines) - 1
+		}
+		lines[best].Chars = append(lines[best].Chars, c)
+	}
+	out := lines[:0]
+	for _, l := range lines {
+		if l.Chars = spaced(l.Chars); len(l.Chars) > 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// spaced makes single spaces of what stands between words: spaces that were read,
+// or gaps much wider than the line's letters.
+func spaced(chars []Char) []Char {
+	var steps []float32
+	for i := 1; i < len(chars); i++ {
+		steps = append(steps, chars[i].X-chars[i-1].X)
+	}
+	slices.Sort(steps)
+	wide := float32(math.MaxFloat32)
+	if len(steps) >= 3 {
+		wide = 2.4 * steps[len(steps)/2]
+	}
+	var out []Char
+	for _, c := range chars {
+		n := len(out)
+		if c.Byte == ' ' {
+			if n > 0 && out[n-1].Byte != ' ' {
+				out = append(out, c)
+			}
+			continue
+		}
+		if n > 0 && out[n-1].Byte != ' ' && c.X-out[n-1].X > wide {
+			out = append(out, Char{Byte: ' ', X: (c.X + out[n-1].X) / 2, Y: c.Y, Score: 0.5, P: 0.5})
+		}
+		out = append(out, c)
+	}
+	if n := len(out); n > 0 && out[n-1].Byte == ' ' {
+		out = out[:n-1]
+	}
+	return out
+}
+
+// strongest drops what was read at two levels where it was read worse.
+func strongest(lines []Line) []Line {
+	weight := func(l *Line) (sum float32) {
+		for _, c := range l.Chars {
+			if c.Byte != ' ' {
+				sum += c.Score * c.P * c.P
+			}
+		}
+		return sum
+	}
+	slices.SortStableFunc(lines, func(a, b Line) int { return cmp.Compare(weight(&b), weight(&a)) })
+	var out []Line
+	for _, l := range lines {
+		var left []Char
+		for _, c := range l.Chars {
+			if !slices.ContainsFunc(out, func(o Line) bool {
+				if o.Level == l.Level {
+					return false
+				}
+				x0, y0, x1, y1 := o.bounds()
+				return c.X > x0 && c.X < x1 && c.Y > y0 && c.Y < y1
+			}) {
+				left = append(left, c)
+			}
+		}
+		if 2*len(left) <= len(l.Chars) {
+			continue
+		}
+		if l.Chars = spaced(left); len(l.Chars) > 0 && sure(l.Chars) {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// sure says whether a line is more than a speck of clutter.
+func sure(chars []Char) bool {
+	sum := float32(0)
+	for _, c := range chars {
+		sum += c.Score * c.P
+	}
+	mean := sum / float32(len(chars))
+	return mean > 0.5 && (len(chars) >= 3 || mean > 0.8)
+}
+
+// inOrder sorts lines from top to bottom, those of one height from left to right.
+func inOrder(lines []Line) []Line {
+	slices.SortStableFunc(lines, func(a, b Line) int {
+		_, ay, _, ay1 := a.bounds()
+		_, by, _, by1 := b.bounds()
+		ax, bx := a.Chars[0].X, b.Chars[0].X
+		if am, bm := (ay+ay1)/2, (by+by1)/2; abs(am-bm) > 0.5*min(ay1-ay, by1-by) {
+			return cmp.Compare(am, bm)
+		}
+		return cmp.Compare(ax, bx)
+	})
+	return lines
+}
+
+func abs(x float32) float32 { return max(x, -x) }
