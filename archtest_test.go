@@ -22,6 +22,7 @@ const modulePath = "github.com/handscroll/handscroll"
 var imports = map[string]string{
 	".":              "engine media media/all model/shipped kvcache sample",
 	"cmd/handscroll": ". server studio train eval eval/task convert hub",
+	"cmd/speak":      "speech/frame",
 
 	"tensor":    "",
 	"quant":     "tensor",
@@ -48,7 +49,8 @@ var imports = map[string]string{
 	"convert":       "gguf quant tensor model tokenizer",
 	"encoder":       "nn kernel media gguf tensor speech",
 	"render":        "media",
-	"speech":        "media",
+	"speech":        "media disk speech/frame",
+	"speech/frame":  "",
 	"prompt":        "prompt/jinja tokenizer media",
 	"prompt/jinja":  "",
 	"sample":        "kernel",

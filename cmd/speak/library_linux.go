@@ -1,0 +1,3 @@
+package main
+
+var libraries = []string{"libespeak-ng.so.1", "libespeak-ng.so"}
