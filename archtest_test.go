@@ -64,7 +64,7 @@ var imports = map[string]string{
 	"server/sse":    "",
 	"studio":        "",
 
-	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data render speech media",
+	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data render speech media media/all model/shipped",
 	"train/optim": "nn tensor kernel",
 	"train/data":  "tokenizer",
 

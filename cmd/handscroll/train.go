@@ -31,6 +31,13 @@ and saves a checkpoint; a second one ends at once.`,
 			if recipe == "" {
 				return usageError{errors.New("train: name a recipe with -r, for example recipes/nano.yaml")}
 			}
+			kind, err := train.SenseKind(recipe)
+			if err != nil {
+				return err
+			}
+			if kind != "" {
+				return runTrainSense(cmd, recipe, out)
+			}
 			return runTrain(cmd, recipe, out)
 		},
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/nn"
-	"github.com/handscroll/handscroll/internal/speech"
 	"github.com/handscroll/handscroll/internal/tensor"
 )
 
@@ -76,7 +75,7 @@ type Hearing struct {
 	Params   nn.Params
 	Ears     *Ears
 	Ask      *Asker
-	Lexicon  *speech.Lexicon // nil before it is set
+	Lexicon  []byte
 	Matrices []*nn.Matrix
 	// Threshold is the mass off the sink from which something counts as heard.
 	Threshold float32
@@ -213,7 +212,7 @@ func (h *Hearing) Write(w *gguf.Writer, dtype tensor.DType) {
 	w.Set(hearingPrefix+"threshold", h.Threshold)
 	h.Params.Write(w, dtype, nil)
 	if h.Lexicon != nil {
-		b := h.Lexicon.Encode()
+		b := h.Lexicon
 		w.Add(lexiconTensor, tensor.I8, []int{len(b)}, b)
 	}
 }
@@ -319,9 +318,7 @@ func LoadHearing(f *gguf.File, prec nn.Precision, train bool) (*Hearing, error) 
 		return nil, err
 	}
 	if t, err := f.Tensor(lexiconTensor); err == nil {
-		if h.Lexicon, err = speech.DecodeLexicon(t.Data); err != nil {
-			return nil, fmt.Errorf("encoder: tensor %q: %w", lexiconTensor, err)
-		}
+		h.Lexicon = t.Data
 	} else if !train {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (m *Mel) frame(dst []uint8, x []float32) []uint8 {
 		for i, w := range f.weight {
 			e += w * p[i]
 		}
-		v := 12.5 * (ln(e) + 11.5)
+		v := 12.5 * (Ln(e) + 11.5)
 		dst = append(dst, uint8(min(max(v, 0), 255)))
 	}
 	return dst
@@ -179,9 +179,9 @@ func fft(re, im *[fftSize / 2]float32) {
 	}
 }
 
-// ln is the natural logarithm of a positive normal number, within 10⁻⁴: what is
+// Ln is the natural logarithm of a positive normal number, within 10⁻⁴: what is
 // made of it is rounded to 0.08.
-func ln(x float32) float32 {
+func Ln(x float32) float32 {
 	b := math.Float32bits(x)
 	e := int(b>>23) - 127
 	m := math.Float32frombits(b&(1<<23-1)|127<<23) - 1 // of [0, 1)

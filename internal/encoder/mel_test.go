@@ -84,7 +84,7 @@ func TestMelInPieces(t *testing.T) {
 
 func TestLn(t *testing.T) {
 	for x := 1e-5; x < 1e6; x *= 1.01 {
-		if got := float64(ln(float32(x))); math.Abs(got-math.Log(x)) > 1e-4 {
+		if got := float64(Ln(float32(x))); math.Abs(got-math.Log(x)) > 1e-4 {
 			t.Fatalf("ln(%g) = %g, want %g", x, got, math.Log(x))
 		}
 	}

@@ -204,6 +204,20 @@ func (m *Native) tail(s *nn.Scratch, ids []int32) []float32 {
 	return h[len(h)-m.Config.Width:]
 }
 
+// Questions runs the self-decoder over questions and returns its rows [T, D] and
+// the span of each question. The model must have been refreshed.
+func (m *Native) Questions(s *nn.Scratch, questions []string) (rows []float32, spans []nn.Span) {
+	var ids []int32
+	for _, q := range questions {
+		start := len(ids)
+		ids = m.Tokens.Encode(append(ids, tokenizer.Question), []byte(q))
+		ids = append(ids, tokenizer.Answer)
+		spans = append(spans, nn.Span{Start: start, End: len(ids)})
+	}
+	t := &nn.Tokens{T: len(ids), Spans: spans}
+	return m.selfDecoder(s, ids, t, make([]nn.SelfAct, len(m.layers))), spans
+}
+
 // restrict takes from the generator the tokens that cannot stand here; must says
 // that the answer cannot end.
 func (d *Decoder) restrict(logits []float32, must bool) {

@@ -20,6 +20,7 @@ type descent struct {
 
 type worker struct {
 	scratch nn.Scratch
+	text    nn.Scratch // of a text model that is not trained
 	grad    []float32
 }
 

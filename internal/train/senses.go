@@ -15,6 +15,7 @@ import (
 	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/model"
+	"github.com/handscroll/handscroll/internal/model/shipped"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tensor"
 	"github.com/handscroll/handscroll/internal/train/optim"
@@ -35,6 +36,7 @@ type SenseRecipe struct {
 	Router    model.RouterLoss `yaml:"router"`
 	BiasRate  float32          `yaml:"bias_rate"`
 	Corpus    []string         `yaml:"corpus"`
+	Base      string           `yaml:"base"` // text model, which stays as it is; "" is the shipped one
 
 	Reader ReaderRecipe `yaml:"reader"`
 	Scenes ScenesRecipe `yaml:"scenes"`
@@ -189,10 +191,13 @@ type SenseMetrics struct {
 }
 
 // OpenSense starts a run of a recipe, or goes on with the one whose checkpoint is in
-// dir. base is the text model, which stays as it is.
-func OpenSense(ctx context.Context, r *SenseRecipe, base *model.Native, dir string, log func(string)) (*SenseTrainer, error) {
+// dir.
+func OpenSense(ctx context.Context, r *SenseRecipe, dir string, log func(string)) (*SenseTrainer, error) {
 	var s sense
-	var err error
+	base, err := r.base()
+	if err != nil {
+		return nil, err
+	}
 	switch r.Kind {
 	case "reader":
 		s, err = newReading(r, log)
@@ -234,6 +239,19 @@ func OpenSense(ctx context.Context, r *SenseRecipe, base *model.Native, dir stri
 	return t, nil
 }
 
+// base loads the text model.
+func (r *SenseRecipe) base() (*model.Native, error) {
+	f, err := gguf.Parse(shipped.GGUF, "the shipped model")
+	if r.Base != "" {
+		f, err = gguf.Open(r.Base)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return model.LoadNative(f)
+}
+
 // Save writes a checkpoint.
 func (t *SenseTrainer) Save(dir string) error {
 	w := gguf.NewWriter()
@@ -252,6 +270,9 @@ func (t *SenseTrainer) SaveModel(path string) error {
 	t.sense.write(w, tensor.BF16)
 	return w.WriteFile(path)
 }
+
+// Size is the number of parameters.
+func (t *SenseTrainer) Size() int { return len(t.params.Data) }
 
 // RunStep does one step.
 func (t *SenseTrainer) RunStep() (*SenseMetrics, error) {
