@@ -214,6 +214,22 @@ func TestRecipeErrors(t *testing.T) {
 	}
 }
 
+func anyRecipe(path string) (name string, corpus []string, err error) {
+	kind, err := SenseKind(path)
+	if err != nil || kind != "" {
+		r, err := LoadSenseRecipe(path)
+		if err != nil {
+			return "", nil, err
+		}
+		return r.Name, r.Corpus, nil
+	}
+	r, err := LoadRecipe(path)
+	if err != nil {
+		return "", nil, err
+	}
+	return r.Name, r.Corpus, nil
+}
+
 // TestRecipes checks the recipes of this repository, and that their variables
 // are replaced.
 func TestRecipes(t *testing.T) {
@@ -224,15 +240,15 @@ func TestRecipes(t *testing.T) {
 		t.Fatalf("no recipes: %v", err)
 	}
 	for _, path := range files {
-		r, err := LoadRecipe(path)
+		name, corpus, err := anyRecipe(path)
 		if err != nil {
 			t.Error(err)
 			continue
 		}
-		if strings.TrimSuffix(filepath.Base(path), ".yaml") != r.Name {
-			t.Errorf("%s calls itself %s", path, r.Name)
+		if strings.TrimSuffix(filepath.Base(path), ".yaml") != name {
+			t.Errorf("%s calls itself %s", path, name)
 		}
-		for _, p := range r.Corpus {
+		for _, p := range corpus {
 			if strings.Contains(p, "$") || !strings.HasPrefix(p, "/") {
 				t.Errorf("%s: corpus path %s", path, p)
 			}
