@@ -45,7 +45,7 @@ func (o Options) chunkSize() int {
 type pages interface {
 	Segments() []*kvcache.Segment
 	Edit() error
-	Begin(source string, hash [32]byte, text []byte) error
+	Begin(source string, hash [32]byte, text, notes []byte) error
 	Append(b kvcache.Block) error
 	Drop(s *kvcache.Segment) error
 	Commit() error

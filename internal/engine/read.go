@@ -35,6 +35,7 @@ type plan struct {
 	source string
 	hash   [32]byte
 	text   []byte
+	notes  []byte
 	old    *kvcache.Segment // to be dropped before
 	resume int              // tokens that are already stored; the segment exists if > 0 or begun
 	begun  bool
@@ -335,7 +336,7 @@ func (r *reading) append(j *job) error {
 			p.old = nil
 		}
 		if !p.begun {
-			if err := pages.Begin(p.source, p.hash, p.text); err != nil {
+			if err := pages.Begin(p.source, p.hash, p.text, p.notes); err != nil {
 				return err
 			}
 			p.begun = true

@@ -134,13 +134,15 @@ func (c *contents) addSegment(r record, payload []byte) error {
 		return fmt.Errorf("segment of %d bytes", len(payload))
 	}
 	name := int64(binary.LittleEndian.Uint32(payload[32:]))
-	if name > maxSource || r.offset < 0 || fixed+name+r.offset != int64(len(payload)) {
-		return fmt.Errorf("segment with %d bytes of name and %d of text in %d", name, r.offset, len(payload))
+	all := int64(len(payload))
+	if name > maxSource || r.offset < 0 || r.offset > all || r.line < 0 || r.line > all || fixed+name+r.offset+r.line != all {
+		return fmt.Errorf("segment with %d bytes of name, %d of text and %d of notes in %d", name, r.offset, r.line, len(payload))
 	}
 	s := &Segment{
 		Hash:   [32]byte(payload[:32]),
 		Source: string(payload[fixed : fixed+name]),
-		Text:   payload[fixed+name:],
+		Text:   payload[fixed+name : all-r.line],
+		Notes:  payload[all-r.line:],
 	}
 	c.segments = append(c.segments, s)
 	return nil

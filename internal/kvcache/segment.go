@@ -14,8 +14,9 @@ type Block struct {
 // Segment is one part of a context, read on its own.
 type Segment struct {
 	Source string   // file name or label
-	Hash   [32]byte // SHA-256 of Text
+	Hash   [32]byte // SHA-256 of Text, or of what the text was made from
 	Text   []byte
+	Notes  []byte // of whoever reads it: kept, not looked into
 	Blocks []Block
 }
 
@@ -56,9 +57,9 @@ func NewMemory(segments []*Segment) *Memory {
 // Edit does nothing: a Memory has one owner.
 func (m *Memory) Edit() error { return nil }
 
-// Begin starts a segment. The memory keeps text.
-func (m *Memory) Begin(source string, hash [32]byte, text []byte) error {
-	m.segments = append(m.segments, &Segment{Source: source, Hash: hash, Text: text})
+// Begin starts a segment. The memory keeps text and notes.
+func (m *Memory) Begin(source string, hash [32]byte, text, notes []byte) error {
+	m.segments = append(m.segments, &Segment{Source: source, Hash: hash, Text: text, Notes: notes})
 	return nil
 }
 

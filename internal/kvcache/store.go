@@ -261,17 +261,18 @@ func (s *Store) write(r record, fill func([]byte)) error {
 	return nil
 }
 
-// Begin starts a segment and stores its text.
-func (s *Store) Begin(source string, hash [32]byte, text []byte) error {
+// Begin starts a segment and stores its text and notes.
+func (s *Store) Begin(source string, hash [32]byte, text, notes []byte) error {
 	if len(source) > maxSource {
 		return fmt.Errorf("kvcache: name of %d bytes, at most %d fit", len(source), maxSource)
 	}
-	r := record{kind: kindSegment, segment: s.count, offset: int64(len(text)), payload: int64(36 + len(source) + len(text))}
+	r := record{kind: kindSegment, segment: s.count, offset: int64(len(text)), line: int64(len(notes)), payload: int64(36 + len(source) + len(text) + len(notes))}
 	err := s.write(r, func(b []byte) {
 		copy(b, hash[:])
 		binary.LittleEndian.PutUint32(b[32:], uint32(len(source)))
 		copy(b[36:], source)
 		copy(b[36+len(source):], text)
+		copy(b[36+len(source)+len(text):], notes)
 	})
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func newScript(seed uint64, segments int) script {
 	for i := range segments {
 		text := []byte(strings.Repeat("line\n", 10+rng.IntN(300)))
 		source := "file" + string(rune('a'+i%26))
-		out = append(out, func(s *Store) error { return s.Begin(source, sha256.Sum256(text), text) })
+		out = append(out, func(s *Store) error { return s.Begin(source, sha256.Sum256(text), text, nil) })
 		blocks := 1 + rng.IntN(4)
 		first := 0
 		for j := range blocks {
@@ -84,7 +84,7 @@ func TestStoreKeepsWhatMemoryKeeps(t *testing.T) {
 		for _, to := range []interface {
 			Begin(string, [32]byte, []byte) error
 		}{&m, s} {
-			if err := to.Begin("f", sha256.Sum256(text), text); err != nil {
+			if err := to.Begin("f", sha256.Sum256(text), text, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
