@@ -82,7 +82,7 @@ func TestStoreKeepsWhatMemoryKeeps(t *testing.T) {
 	for i := range 5 {
 		text := bytes.Repeat([]byte("text\n"), i+1)
 		for _, to := range []interface {
-			Begin(string, [32]byte, []byte) error
+			Begin(string, [32]byte, []byte, []byte) error
 		}{&m, s} {
 			if err := to.Begin("f", sha256.Sum256(text), text, nil); err != nil {
 				t.Fatal(err)
