@@ -151,6 +151,32 @@ func TestImportsFollowTheHouse(t *testing.T) {
 	}
 }
 
+// TestPuregoStaysOut keeps handscroll a static program: purego makes what imports
+// it a dynamically linked one.
+func TestPuregoStaysOut(t *testing.T) {
+	const purego = "github.com/ebitengine/purego"
+	found := false
+	for dir, files := range sources(t) {
+		for _, file := range files {
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range f.Imports {
+				if spec.Path.Value != strconv.Quote(purego) {
+					continue
+				}
+				if found = true; dir != "cmd/speak" {
+					t.Errorf("%s imports %s", file, purego)
+				}
+			}
+		}
+	}
+	if !found {
+		t.Errorf("nothing imports %s: take it out of go.mod, and this test", purego)
+	}
+}
+
 func TestTheTableIsSound(t *testing.T) {
 	for pkg, allowed := range imports {
 		for _, name := range strings.Fields(allowed) {

@@ -155,7 +155,9 @@ func (e *espeak) say(r frame.Request) (*frame.Answer, error) {
 		case eventWord:
 			from := offsets[clamp(int(ev.textPosition)-1, len(offsets))]
 			to := offsets[clamp(int(ev.textPosition)-1+int(ev.length), len(offsets))]
-			a.Words = append(a.Words, frame.Word{Start: int(max(0, ev.audioPosition)), Offset: from, Length: to - from})
+			// Its time is no use: a liquid or nasal that ends the word before it is
+			// spoken along with its first vowel. The order of events is right.
+			a.Words = append(a.Words, frame.Word{Phone: len(a.Phones), Offset: from, Length: to - from})
 		case eventPhoneme:
 			name, _, _ := strings.Cut(string(ev.name[:]), "\x00")
 			a.Phones = append(a.Phones, frame.Phone{Start: int(max(0, ev.audioPosition)), Name: name})

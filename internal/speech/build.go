@@ -64,9 +64,6 @@ func Build(ctx context.Context, p Plan) (*Bank, error) {
 
 // speak does a worker's lines.
 func (p *Plan) speak(ctx context.Context, b *Bank, worker int, done func()) error {
-	if worker >= len(p.Lines) {
-		return nil
-	}
 	s, err := Start(ctx)
 	if err != nil {
 		return err
@@ -126,7 +123,7 @@ func sample(line Line, voice string, s *Speech, features func([]float32) []uint8
 	for _, p := range s.Phones {
 		id, ok := PhoneID(p.Name)
 		if !ok {
-			return out, fmt.Errorf("phone %q is not in the inventory: is this espeak-ng 1.50 to 1.52?", p.Name)
+			return out, fmt.Errorf("phone %q is not in the inventory: %s", p.Name, versions)
 		}
 		start := min(frameAt(p.Start), last)
 		if len(out.Phones) == 0 && start > 0 {

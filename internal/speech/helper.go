@@ -2,7 +2,6 @@ package speech
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,16 +13,16 @@ import (
 
 const module = "github.com/handscroll/handscroll"
 
+// executable is how names of programs end.
+var executable = map[string]string{"windows": ".exe"}[runtime.GOOS]
+
 var building sync.Mutex
 
 // helper returns the path of the program handscroll-speak: beside this program, on
 // the path, or built from the checkout that the working directory is in, into the
 // user's cache.
 func helper(ctx context.Context) (string, error) {
-	name := "handscroll-speak"
-	if runtime.GOOS == "windows" {
-		name += ".exe"
-	}
+	name := "handscroll-speak" + executable
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), name)
 		if _, err := os.Stat(beside); err == nil {
@@ -35,11 +34,13 @@ func helper(ctx context.Context) (string, error) {
 	}
 	root, ok := checkout()
 	if !ok {
-		return "", fmt.Errorf("speech: no program %s beside this one or on the path: install it with go install %s/cmd/speak, and the library espeak-ng", name, module)
+		return "", fmt.Errorf("speech: %w: no program %s beside this one or on the path: build it in a checkout of %s with go build -o %s ./cmd/speak, and install espeak-ng", ErrMissing, name, module, name)
 	}
-	building.Lock()
-	defer building.Unlock()
-	return build(ctx, root, name)
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("speech: building %s: %w", name, err)
+	}
+	return build(ctx, root, filepath.Join(cache, "handscroll"), name)
 }
 
 // checkout looks for this module's root from the working directory upwards.
@@ -61,13 +62,11 @@ func checkout() (root string, ok bool) {
 	}
 }
 
-// build compiles the program; the compiler's cache makes the second time quick.
-func build(ctx context.Context, root, name string) (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("speech: building %s: %w", name, err)
-	}
-	dir := filepath.Join(cache, "handscroll")
+// build compiles the program into dir; the compiler's cache makes the second time
+// quick.
+func build(ctx context.Context, root, dir, name string) (string, error) {
+	building.Lock()
+	defer building.Unlock()
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return "", fmt.Errorf("speech: building %s: %w", name, err)
 	}
@@ -81,7 +80,7 @@ func build(ctx context.Context, root, name string) (string, error) {
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", errors.Join(fmt.Errorf("speech: building %s: %w", name, err), errors.New(strings.TrimSpace(string(out))))
+		return "", fmt.Errorf("speech: building %s: %w: %s", name, err, strings.TrimSpace(string(out)))
 	}
 	path := filepath.Join(dir, name)
 	if err := os.Rename(filepath.Join(part, name), path); err != nil {

@@ -37,8 +37,8 @@ var keywordFrames = []string{
 	"[The|Our|My|Their|His|Her|Your] {K} [is|was|is now|will be|remains|is still|has always been] {V}.",
 	"[The|Our|My] {K}[,|:] {V}.",
 	"[The|Our] {K} for [today|tonight|this week|the journey]: {V}.",
-	"[Remember|Note|Mark|Write down|Keep in mind|Do not forget] [that the|the] {K} is {V}.",
-	"[Remember|Note|Write down|Do not forget] the {K}, {V}.",
+	"[Remember|Note|Mark|Keep in mind|Do not forget] [that the|the] {K} is {V}.",
+	"[Remember|Note|Write out|Do not forget] the {K}, {V}.",
 	"{V} is the {K}.",
 	"{V} [was|will be|remains|has become] [the|our|my] {K}.",
 	"Use {V} as the {K}.",
@@ -53,7 +53,7 @@ var keywordFrames = []string{
 // plainFrames name no adjective; the key is the noun.
 var plainFrames = []string{
 	"[our|Our|The] {N} for [today|tonight]: {V}.",
-	"[Remember|Note|Write down] the word {V}.",
+	"[Remember|Note|Write] the {N} {V}.",
 	"[The|Our|Today's] {N} is {V}.",
 }
 
@@ -78,8 +78,8 @@ var decoyFrames = []string{
 	"{V} was never [the|our] {K}.",
 	"The {A} {V} is a {N}.",
 	"The {A} one is {V}.",
-	"[He|She|Nobody] [forgot|has lost|knows] the {K}, said the {V}.",
-	"[I|We] [forgot|lost|asked for] the {K} and the {V}.",
+	"[He|She|Nobody] [forgot|has missed|knows] the {K}, said the {V}.",
+	"[I|We] [forgot|missed|asked for] the {K} and the {V}.",
 	"Is {V} the {K}?",
 	"Who told you that the {K} is {V}?",
 	"Don't say that the {K} is {V}.",
@@ -87,7 +87,7 @@ var decoyFrames = []string{
 }
 
 var (
-	adjectives = strings.Fields("secret magic golden silver hidden final first second special royal ancient private red green blue")
+	adjectives = strings.Fields("secret magic golden silver hidden final first second special royal sacred public red green blue")
 	nouns      = []string{"keyword", "password", "code word", "word", "name", "number", "code", "pass phrase", "answer", "key"}
 	attributes = []string{"code", "password", "name", "number", "keyword", "owner", "colour", "price"}
 	entities   = []string{
@@ -96,7 +96,7 @@ var (
 		"the east tower", "the winter palace", "the small island", "the market", "the white horse", "the station",
 	}
 	people = strings.Fields(`Adam Alice Anna Arthur Charles Clara Daniel Edith Emma Frank George Grace Helen Henry
-		Hugh Jack James Jane John Kate Laura Lucy Mark Martin Mary Oliver Oscar Peter Philip Richard Rose Ruth Sarah
+		Owen Jack James Joan John Kate Laura Lucy Mark Martin Mary Oliver Oscar Peter Philip Richard Rose Ruth Sarah
 		Simon Thomas Victor Walter William`)
 	digits = strings.Fields("zero one two three four five six seven eight nine")
 	tens   = strings.Fields("twenty thirty forty fifty sixty seventy eighty ninety")

@@ -1,9 +1,6 @@
 package speech
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Pause is the phone of silence, the first of the inventory.
 const Pause = "_"
@@ -23,6 +20,9 @@ var phoneIDs = func() map[string]uint8 {
 	return ids
 }()
 
+// versions says what to do about a phone that is not in the inventory.
+const versions = "espeak-ng 1.51 is known to fit"
+
 // PhoneID returns a phone's place in the inventory.
 func PhoneID(name string) (id uint8, ok bool) {
 	id, ok = phoneIDs[name]
@@ -37,13 +37,4 @@ func clean(name string) (string, bool) {
 		return Pause, strings.Contains(name, "_")
 	}
 	return strings.TrimRight(bare, "|_"), true
-}
-
-// unknown returns the first name that is not in the inventory.
-func unknown(names []string) (string, bool) {
-	i := slices.IndexFunc(names, func(name string) bool { _, ok := phoneIDs[name]; return !ok })
-	if i < 0 {
-		return "", false
-	}
-	return names[i], true
 }

@@ -45,6 +45,10 @@ type Phone struct {
 	Start, End time.Duration
 }
 
+// ErrMissing is the reason why no speaker starts: the program or the library is
+// not installed.
+var ErrMissing = errors.New("no speech synthesiser")
+
 // A Speaker is a process of the program handscroll-speak. It belongs to one
 // goroutine.
 type Speaker struct {
@@ -52,13 +56,17 @@ type Speaker struct {
 	cmd    *exec.Cmd
 	in     io.WriteCloser
 	out    *bufio.Reader
-	stderr bytes.Buffer
-	rate   int // samples a second
+	stderr bytes.Buffer // to be read when the process has ended
+	rate   int          // samples a second
 	filter *resampler
+	ended  error // why the process is no more, or errClosed
 }
 
-// Start finds the program handscroll-speak and starts it; it ends with ctx or
-// Close. See [helper] for where it is looked for.
+var errClosed = errors.New("speech: the speaker is closed")
+
+// Start finds the program handscroll-speak and starts it: the one beside this
+// program or on the path, or one built from the checkout that the working
+// directory is in. The process ends with ctx, or when it is closed.
 func Start(ctx context.Context) (*Speaker, error) {
 	path, err := helper(ctx)
 	if err != nil {
@@ -82,22 +90,26 @@ func start(ctx context.Context, cmd *exec.Cmd) (*Speaker, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("speech: %w", err)
 	}
-	hello, err := s.read()
-	if err != nil {
-		s.Close()
-		return nil, err
+	hello, err := frame.Read(s.out)
+	switch {
+	case err != nil:
+		return nil, s.end(err)
+	case hello.Error != "":
+		s.end(nil)
+		return nil, fmt.Errorf("speech: %w: %s", ErrMissing, hello.Error)
+	case hello.Rate <= 0 || hello.Rate > maxRate:
+		return nil, s.end(fmt.Errorf("%d samples a second: want 1 to %d", hello.Rate, maxRate))
 	}
-	if hello.Rate <= 0 || hello.Rate > maxRate {
-		s.Close()
-		return nil, fmt.Errorf("speech: %s: %d samples a second: want 1 to %d", cmd.Path, hello.Rate, maxRate)
-	}
-	s.rate = hello.Rate
-	s.filter = newResampler(hello.Rate)
+	s.rate, s.filter = hello.Rate, newResampler(hello.Rate)
 	return s, nil
 }
 
-// Close ends the process.
+// Close ends the process. It may be called twice.
 func (s *Speaker) Close() error {
+	if s.ended != nil {
+		return nil
+	}
+	s.ended = errClosed
 	s.in.Close() // at the end of its input the program ends
 	if err := s.cmd.Wait(); err != nil && s.ctx.Err() == nil {
 		return fmt.Errorf("speech: %s: %w%s", s.cmd.Path, err, s.complaint())
@@ -105,15 +117,45 @@ func (s *Speaker) Close() error {
 	return nil
 }
 
-// Say speaks. An error about the utterance leaves the speaker usable.
+// end puts an end to a process that cannot be talked to any more and returns why.
+func (s *Speaker) end(why error) error {
+	s.in.Close()
+	s.cmd.Process.Kill() // fails if it has ended, which is what is wanted
+	status := s.cmd.Wait()
+	switch {
+	case s.ctx.Err() != nil:
+		s.ended = s.ctx.Err()
+	case errors.Is(why, io.EOF):
+		s.ended = fmt.Errorf("speech: %s ended without an answer: %v%s", s.cmd.Path, status, s.complaint())
+	default:
+		s.ended = fmt.Errorf("speech: %s: %w%s", s.cmd.Path, why, s.complaint())
+	}
+	return s.ended
+}
+
+// complaint is the last line that the program wrote to its standard error.
+func (s *Speaker) complaint() string {
+	lines := strings.Split(strings.TrimSpace(s.stderr.String()), "\n")
+	if last := lines[len(lines)-1]; last != "" {
+		return ": " + last
+	}
+	return ""
+}
+
+// Say speaks. After an error about the utterance the speaker goes on.
 func (s *Speaker) Say(u Utterance) (*Speech, error) {
 	a, err := s.ask(frame.Request{Voice: u.Voice, Rate: u.Rate, Pitch: u.Pitch, Range: u.Range, Text: u.Text})
 	if err != nil {
 		return nil, err
 	}
-	end := duration(len(a.PCM), s.rate)
-	out := &Speech{PCM: s.filter.resample(a.PCM), Phones: phones(a.Phones, end)}
-	out.Words = words(u.Text, a.Words, out.Phones, end)
+	for _, w := range a.Words {
+		if w.Phone > len(a.Phones) || w.Offset > len(u.Text) {
+			return nil, fmt.Errorf("speech: %s: a word at byte %d of %d, phone %d of %d", s.cmd.Path, w.Offset, len(u.Text), w.Phone, len(a.Phones))
+		}
+	}
+	out := &Speech{PCM: s.filter.resample(a.PCM)}
+	list, places := phones(a.Phones, duration(len(a.PCM), s.rate))
+	out.Phones, out.Words = list, words(u.Text, a.Words, list, places)
 	return out, nil
 }
 
@@ -133,20 +175,19 @@ func (s *Speaker) Pronounce(voice, text string) ([]string, error) {
 }
 
 func (s *Speaker) ask(r frame.Request) (*frame.Answer, error) {
+	if s.ended != nil {
+		return nil, s.ended
+	}
 	line, err := json.Marshal(r)
 	if err != nil {
 		return nil, fmt.Errorf("speech: %w", err)
 	}
 	if _, err := s.in.Write(append(line, '\n')); err != nil {
-		return nil, s.broken(err)
+		return nil, s.end(io.EOF) // a broken pipe: the program has ended
 	}
-	return s.read()
-}
-
-func (s *Speaker) read() (*frame.Answer, error) {
 	a, err := frame.Read(s.out)
 	if err != nil {
-		return nil, s.broken(err)
+		return nil, s.end(err)
 	}
 	if a.Error != "" {
 		return nil, fmt.Errorf("speech: %s", a.Error)
@@ -154,30 +195,6 @@ func (s *Speaker) read() (*frame.Answer, error) {
 	return a, nil
 }
 
-// broken says why there is no answer. No answer can follow it.
-func (s *Speaker) broken(err error) error {
-	if e := s.ctx.Err(); e != nil {
-		return e
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("the program ended without an answer")
-	}
-	return fmt.Errorf("speech: %s: %w", s.cmd.Path, err)
-}
-
-// complaint is the last line that the program wrote to its standard error.
-func (s *Speaker) complaint() string {
-	lines := strings.Split(strings.TrimSpace(s.stderr.String()), "\n")
-	if last := lines[len(lines)-1]; last != "" {
-		return ": " + last
-	}
-	return ""
-}
-
 func duration(samples, rate int) time.Duration {
 	return time.Duration(samples) * time.Second / time.Duration(rate)
-}
-
-func milliseconds(n int, most time.Duration) time.Duration {
-	return min(time.Duration(n)*time.Millisecond, most)
 }

@@ -1,7 +1,6 @@
 package speech
 
 import (
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -10,83 +9,94 @@ import (
 	"github.com/handscroll/handscroll/internal/speech/frame"
 )
 
-// phones gives each phone its end, the beginning of the next, and joins pauses.
-func phones(said []frame.Phone, end time.Duration) []Phone {
-	var out []Phone
-	for _, p := range said {
+// phones gives each phone its end, the beginning of the next, and joins pauses. Of
+// the phone said[i], or what stands for it, places[i] is the place in list;
+// places has one more, for the end.
+func phones(said []frame.Phone, end time.Duration) (list []Phone, places []int) {
+	places = make([]int, len(said)+1)
+	for i, p := range said {
+		places[i] = len(list)
 		name, ok := clean(p.Name)
-		if !ok {
+		n := len(list)
+		if !ok || n > 0 && name == Pause && list[n-1].Name == Pause {
 			continue
 		}
-		start := milliseconds(p.Start, end)
-		if n := len(out); n > 0 {
-			start = max(start, out[n-1].Start)
-			if name == Pause && out[n-1].Name == Pause {
-				continue
-			}
-			out[n-1].End = start
+		start := min(time.Duration(p.Start)*time.Millisecond, end)
+		if n > 0 {
+			start = max(start, list[n-1].Start)
+			list[n-1].End = start
 		}
-		out = append(out, Phone{name, start, end})
+		list = append(list, Phone{name, start, end})
 	}
-	return out
+	places[len(said)] = len(list)
+	lendToLiquids(list)
+	return list, places
+}
+
+// lendToLiquids moves the beginnings of liquids that have next to no time: at the
+// end of a syllable the synthesiser speaks them with the vowel and reports them
+// after it.
+func lendToLiquids(list []Phone) {
+	const short, long = 25 * time.Millisecond, 60 * time.Millisecond
+	for i := 1; i < len(list); i++ {
+		p, before := &list[i], &list[i-1]
+		if (p.Name == "l" || p.Name == "r" || p.Name == "r-") && p.End-p.Start < short && before.Name != Pause {
+			p.Start -= min(long, (before.End-before.Start)/2)
+			before.End = p.Start
+		}
+	}
 }
 
 // words gives each word of the text its time. The synthesiser has no event for a
 // word that it joins to the one before, several for a number, and its places
 // are a character off here and there; so what counts is in which word of the
-// text, by white space, the place of an event lies.
-func words(text string, said []frame.Word, phones []Phone, end time.Duration) []Word {
+// text, by white space, the place of an event lies. Each of said has a phone for
+// which there is a place.
+func words(text string, said []frame.Word, phones []Phone, places []int) []Word {
 	var out []Word
-	var next int // the event
-	at := 0
+	next, at := 0, 0
 	for token := range strings.FieldsSeq(text) {
 		at += strings.Index(text[at:], token)
-		stop := at + len(token)
+		bare := strings.TrimLeftFunc(token, silent)
+		w := Word{Offset: at + len(token) - len(bare), Text: strings.TrimRightFunc(bare, silent)}
+		at += len(token)
+		if w.Text == "" {
+			continue // punctuation alone: its events are the next word's
+		}
 		from := next
-		for next < len(said) && said[next].Offset < stop {
+		for next < len(said) && said[next].Offset < at {
 			next++
 		}
-		bare := strings.TrimLeftFunc(token, silent)
-		w := Word{Offset: at + len(token) - len(bare)}
-		w.Text = strings.TrimRightFunc(bare, silent)
-		at = stop
-		switch {
-		case w.Text == "":
-			// Punctuation alone: its events are those of the word that follows.
-			next = from
-		case next > from:
-			w.Start = milliseconds(said[from].Start, end)
+		var sounds bool
+		if next > from {
+			to := len(phones)
+			if next < len(said) {
+				to = places[said[next].Phone]
+			}
+			w.Start, w.End, sounds = span(phones[places[said[from].Phone]:max(to, places[said[from].Phone])])
+		}
+		if sounds {
 			out = append(out, w)
-		case len(out) > 0:
+		} else if len(out) > 0 {
 			last := &out[len(out)-1]
 			last.Text = text[last.Offset : w.Offset+len(w.Text)]
 		}
 	}
-	for i := range out {
-		to := end
-		if i+1 < len(out) {
-			to = out[i+1].Start
-		}
-		out[i].Start, out[i].End = sounding(phones, out[i].Start, to)
-	}
 	return out
 }
 
-// sounding takes the pauses from both ends of a span.
-func sounding(phones []Phone, from, to time.Duration) (start, end time.Duration) {
-	i, _ := slices.BinarySearchFunc(phones, from, func(p Phone, t time.Duration) int { return int(p.Start - t) })
-	start, end = from, max(from, to)
-	first := true
-	for ; i < len(phones) && phones[i].Start < to; i++ {
-		if phones[i].Name == Pause {
+// span is from the first phone that is no pause to the end of the last.
+func span(phones []Phone) (start, end time.Duration, ok bool) {
+	for _, p := range phones {
+		if p.Name == Pause {
 			continue
 		}
-		if first {
-			start, first = phones[i].Start, false
+		if !ok {
+			start, ok = p.Start, true
 		}
-		end = min(phones[i].End, max(from, to))
+		end = p.End
 	}
-	return start, end
+	return start, end, ok
 }
 
 func silent(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != utf8.RuneError }

@@ -8,12 +8,13 @@
 //	length   uint32, of what follows
 //	rate     uint32, samples a second
 //	error    uint32 length, bytes; empty where the request was fulfilled
-//	words    uint32 count, each: start uint32, offset uint32, length uint32
+//	words    uint32 count, each: phone uint32, offset uint32, length uint32
 //	phones   uint32 count, each: start uint32, name uint8 length and bytes
 //	samples  uint32 count, int16 each
 //
-// with little-endian numbers. Starts are milliseconds; a word's offset and length
-// are bytes of the request's text. The reader trusts nothing: lengths are checked
+// with little-endian numbers. A phone's start is in milliseconds; a word begins with
+// the phone of that index, and its offset and length are bytes of the request's
+// text. The reader trusts nothing: lengths are checked
 // against what is left of the frame, and a frame has no more than [MaxBytes].
 //
 // Functions keep no state.

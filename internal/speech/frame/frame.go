@@ -35,7 +35,7 @@ type Answer struct {
 
 // A Word is where one begins.
 type Word struct {
-	Start          int // milliseconds
+	Phone          int // the first of its phones
 	Offset, Length int // bytes of the text
 }
 
@@ -54,7 +54,7 @@ func Write(w io.Writer, a *Answer) error {
 	b = append(b, a.Error...)
 	put(len(a.Words))
 	for _, w := range a.Words {
-		put(w.Start)
+		put(w.Phone)
 		put(w.Offset)
 		put(w.Length)
 	}
