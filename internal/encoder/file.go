@@ -5,6 +5,7 @@ import (
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/speech"
 	"github.com/handscroll/handscroll/internal/tensor"
 )
 
@@ -75,7 +76,8 @@ type Hearing struct {
 	Params   nn.Params
 	Ears     *Ears
 	Ask      *Asker
-	Lexicon  []byte
+	Lexicon  *speech.Lexicon // nil before training has made it
+	Prior    []float32       // share of each phone, nil before
 	Matrices []*nn.Matrix
 	// Threshold is the mass off the sink from which something counts as heard.
 	Threshold float32
@@ -170,6 +172,7 @@ const (
 	hearingPrefix = "handscroll.hearing."
 	// lexiconTensor holds the words that are known and how they sound, as bytes.
 	lexiconTensor = "ears.lexicon"
+	priorTensor   = "ears.phones.share"
 )
 
 func (c *EyesConfig) fields() []field {
@@ -207,14 +210,20 @@ func (v *Seeing) Write(w *gguf.Writer, dtype tensor.DType) {
 }
 
 // Write adds the ears to a file.
-func (h *Hearing) Write(w *gguf.Writer, dtype tensor.DType) {
+func (h *Hearing) Write(w *gguf.Writer, dtype tensor.DType) error {
 	writeFields(w, h.Config.fields())
 	w.Set(hearingPrefix+"threshold", h.Threshold)
 	h.Params.Write(w, dtype, nil)
-	if h.Lexicon != nil {
-		b := h.Lexicon
-		w.Add(lexiconTensor, tensor.I8, []int{len(b)}, b)
+	if h.Lexicon == nil {
+		return nil
 	}
+	b, err := h.Lexicon.Encode()
+	if err != nil {
+		return err
+	}
+	w.Add(lexiconTensor, tensor.I8, []int{len(b)}, b)
+	w.Add(priorTensor, tensor.F32, []int{len(h.Prior)}, tensor.F32Bytes(h.Prior))
+	return nil
 }
 
 func writeFields(w *gguf.Writer, fs []field) {
@@ -301,6 +310,22 @@ func LoadSeeing(f *gguf.File, prec nn.Precision, train bool) (*Seeing, error) {
 	return v, nil
 }
 
+// loadWords reads the lexicon and the phones' shares.
+func (h *Hearing) loadWords(f *gguf.File) error {
+	t, err := f.Tensor(lexiconTensor)
+	if err != nil {
+		return err
+	}
+	if h.Lexicon, err = speech.ParseLexicon(t.Data); err != nil {
+		return fmt.Errorf("encoder: tensor %q: %w", lexiconTensor, err)
+	}
+	if h.Config.Ears.Phones != len(speech.Inventory) {
+		return fmt.Errorf("encoder: %d phones, this program knows %d", h.Config.Ears.Phones, len(speech.Inventory))
+	}
+	h.Prior = make([]float32, h.Config.Ears.Phones)
+	return nn.LoadTensor(f, priorTensor, h.Prior)
+}
+
 // LoadHearing reads ears for use, or with train for training.
 func LoadHearing(f *gguf.File, prec nn.Precision, train bool) (*Hearing, error) {
 	var c HearingConfig
@@ -317,9 +342,7 @@ func LoadHearing(f *gguf.File, prec nn.Precision, train bool) (*Hearing, error) 
 	if err := h.Params.Load(f); err != nil {
 		return nil, err
 	}
-	if t, err := f.Tensor(lexiconTensor); err == nil {
-		h.Lexicon = t.Data
-	} else if !train {
+	if err := h.loadWords(f); err != nil && !train {
 		return nil, err
 	}
 	Refresh(h.Matrices, &h.Params, train, 0, 1)

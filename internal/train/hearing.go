@@ -44,7 +44,64 @@ type hearingSense struct {
 	sentences  []int // of the bank
 	statements []int
 	bank       *speech.Bank
+	words      *speech.Lexicon
 	noise      []float32 // logarithms of a noise's energy
+}
+
+// LexiconName is the file of a run's folder that keeps the pronunciations.
+const LexiconName = "lexicon"
+
+// lexiconWords is how many words the ears know.
+const lexiconWords = 20000
+
+// lexicon loads the pronunciations of the corpus's most frequent words, held-out
+// ones among them, or asks the synthesiser for them.
+func (h *hearingSense) lexicon(ctx context.Context, path string, log func(string)) error {
+	if data, err := os.ReadFile(path); err == nil {
+		h.words, err = speech.ParseLexicon(data)
+		return err
+	}
+	texts, err := corpusTexts(h.r.Corpus)
+	if err != nil {
+		return err
+	}
+	words := speech.Frequencies(texts)
+	words = words[:min(len(words), lexiconWords)]
+	log(fmt.Sprintf("ears: pronouncing %d words in %d accents", len(words), len(speech.Accents)))
+	s, err := speech.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if h.words, err = speech.BuildLexicon(s, words, speech.Accents); err != nil {
+		return err
+	}
+	data, err := h.words.Encode()
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o666)
+}
+
+// shares is how often each phone is heard.
+func (h *hearingSense) shares() []float32 {
+	n := make([]float32, len(speech.Inventory))
+	total := float32(0)
+	for i := range h.bank.Samples {
+		s := &h.bank.Samples[i]
+		for j, p := range s.Phones {
+			end := s.Frames()
+			if j+1 < len(s.Phones) {
+				end = s.Phones[j+1].Start
+			}
+			n[p.ID] += float32(end - p.Start)
+			total += float32(end - p.Start)
+		}
+	}
+	for i := range n {
+		n[i] /= total
+	}
+	return n
 }
 
 func newHearing(ctx context.Context, r *SenseRecipe, base *model.Native, dir string, log func(string)) (*hearingSense, error) {
@@ -77,6 +134,10 @@ func newHearing(ctx context.Context, r *SenseRecipe, base *model.Native, dir str
 	if len(h.sentences) == 0 || len(h.statements) == 0 {
 		return nil, errors.New("train: ears: sentences and statements must both be more than 0")
 	}
+	if err := h.lexicon(ctx, filepath.Join(dir, LexiconName), log); err != nil {
+		return nil, err
+	}
+	h.m.Lexicon, h.m.Prior = h.words, h.shares()
 	rng := rand.New(rand.NewPCG(r.Seed, 99))
 	h.noise = make([]float32, 1<<14)
 	for i := range h.noise {
@@ -117,15 +178,16 @@ func (h *hearingSense) speak(ctx context.Context, path string, log func(string))
 	return bank, bank.Save(path)
 }
 
-func (h *hearingSense) params() *nn.Params                   { return &h.m.Params }
-func (h *hearingSense) matrices() []*nn.Matrix               { return h.m.Matrices }
-func (h *hearingSense) layers() []*nn.SelfLayer              { return h.m.Ears.Layers }
-func (h *hearingSense) write(w *gguf.Writer, d tensor.DType) { h.m.Write(w, d) }
-func (h *hearingSense) batch(step int) int                   { return max(h.r.Workers, h.r.Ears.Batch/h.length(step)) }
+func (h *hearingSense) params() *nn.Params                         { return &h.m.Params }
+func (h *hearingSense) matrices() []*nn.Matrix                     { return h.m.Matrices }
+func (h *hearingSense) layers() []*nn.SelfLayer                    { return h.m.Ears.Layers }
+func (h *hearingSense) write(w *gguf.Writer, d tensor.DType) error { return h.m.Write(w, d) }
+func (h *hearingSense) batch(step int) int                         { return max(h.r.Workers, h.r.Ears.Batch/h.length(step)) }
 
 func (h *hearingSense) load(f *gguf.File) (err error) {
 	h.m, err = encoder.LoadHearing(f, h.r.precision, true)
 	if err == nil {
+		h.m.Lexicon, h.m.Prior = h.words, h.shares()
 		for _, l := range h.m.Ears.Layers {
 			if l.FF.MoE != nil {
 				l.FF.MoE.Router = nn.TopK{K: h.r.Ears.Model.Layer.TopK, Balance: h.r.Router.Balance, ZLoss: h.r.Router.Z}

@@ -63,11 +63,11 @@ func newReading(r *SenseRecipe, log func(string)) (*readingSense, error) {
 	return s, nil
 }
 
-func (s *readingSense) params() *nn.Params                   { return &s.m.Params }
-func (s *readingSense) matrices() []*nn.Matrix               { return s.m.Matrices }
-func (s *readingSense) layers() []*nn.SelfLayer              { return nil }
-func (s *readingSense) batch(int) int                        { return s.r.Reader.Crops }
-func (s *readingSense) write(w *gguf.Writer, d tensor.DType) { s.m.Write(w, d) }
+func (s *readingSense) params() *nn.Params                         { return &s.m.Params }
+func (s *readingSense) matrices() []*nn.Matrix                     { return s.m.Matrices }
+func (s *readingSense) layers() []*nn.SelfLayer                    { return nil }
+func (s *readingSense) batch(int) int                              { return s.r.Reader.Crops }
+func (s *readingSense) write(w *gguf.Writer, d tensor.DType) error { s.m.Write(w, d); return nil }
 
 func (s *readingSense) load(f *gguf.File) (err error) {
 	s.m, err = encoder.LoadReading(f, s.r.precision, true)

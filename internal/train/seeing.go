@@ -51,11 +51,11 @@ func newSeeing(r *SenseRecipe, base *model.Native, log func(string)) (*seeingSen
 	return &seeingSense{r: r, m: m, base: base, clips: clips}, nil
 }
 
-func (s *seeingSense) params() *nn.Params                   { return &s.m.Params }
-func (s *seeingSense) matrices() []*nn.Matrix               { return s.m.Matrices }
-func (s *seeingSense) layers() []*nn.SelfLayer              { return s.m.Scenes.Layers }
-func (s *seeingSense) batch(int) int                        { return s.r.Scenes.Films }
-func (s *seeingSense) write(w *gguf.Writer, d tensor.DType) { s.m.Write(w, d) }
+func (s *seeingSense) params() *nn.Params                         { return &s.m.Params }
+func (s *seeingSense) matrices() []*nn.Matrix                     { return s.m.Matrices }
+func (s *seeingSense) layers() []*nn.SelfLayer                    { return s.m.Scenes.Layers }
+func (s *seeingSense) batch(int) int                              { return s.r.Scenes.Films }
+func (s *seeingSense) write(w *gguf.Writer, d tensor.DType) error { s.m.Write(w, d); return nil }
 
 func (s *seeingSense) load(f *gguf.File) (err error) {
 	s.m, err = encoder.LoadSeeing(f, s.r.precision, true)

@@ -121,7 +121,7 @@ type sense interface {
 	example(w *worker, step, index int, t *tallies)
 	// batch is the number of examples of a step.
 	batch(step int) int
-	write(w *gguf.Writer, dtype tensor.DType)
+	write(w *gguf.Writer, dtype tensor.DType) error
 	// load reads the parameters back.
 	load(f *gguf.File) error
 }
@@ -255,7 +255,9 @@ func (r *SenseRecipe) base() (*model.Native, error) {
 // Save writes a checkpoint.
 func (t *SenseTrainer) Save(dir string) error {
 	w := gguf.NewWriter()
-	t.sense.write(w, tensor.F32)
+	if err := t.sense.write(w, tensor.F32); err != nil {
+		return err
+	}
 	w.Set("train.step", uint64(t.Step))
 	n := []int{len(t.Opt.M)}
 	w.Add("train.adam_m", tensor.F32, n, tensor.F32Bytes(t.Opt.M))
@@ -267,7 +269,9 @@ func (t *SenseTrainer) Save(dir string) error {
 func (t *SenseTrainer) SaveModel(path string) error {
 	w := gguf.NewWriter()
 	w.Set("general.architecture", model.Architecture)
-	t.sense.write(w, tensor.BF16)
+	if err := t.sense.write(w, tensor.BF16); err != nil {
+		return err
+	}
 	return w.WriteFile(path)
 }
 

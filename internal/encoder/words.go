@@ -1,0 +1,314 @@
+package encoder
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/handscroll/handscroll/internal/kernel"
+	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/speech"
+)
+
+// Word is a word that was heard, from From to To in phone frames of 20 ms.
+type Word struct {
+	Text     string
+	From, To int
+	Score    float32 // mean logarithm of its phones' probability
+}
+
+// PhoneRate is the number of phone frames a second.
+const PhoneRate = 2 * EmbeddingRate
+
+// Words reads words off phones: a beam of paths through the lexicon's tree of
+// pronunciations, each frame in one phone (token passing: Young, Russell and
+// Thornton, 1989). It may be shared.
+type Words struct {
+	lexicon *speech.Lexicon
+	nodes   []wordNode
+	usage   []float32 // log of each word's probability
+	prior   []float32 // log of each phone's, to be taken off
+}
+
+// wordNode is a phone in the tree; node 0 is the root, between words.
+type wordNode struct {
+	phone    uint8
+	words    []int32 // that end here
+	children []int32
+	best     float32 // usage of the likeliest word below
+}
+
+const (
+	// wordCost is taken for each word, usageShare is the weight of their usage
+	// beside the phones', priorShare that of the phones' own frequency.
+	wordCost   = 2.0
+	usageShare = 0.6
+	priorShare = 0.4
+	// beamWidth is how far behind the best a path may be, beamPaths how many live.
+	beamWidth = 18
+	beamPaths = 600
+)
+
+// NewWords prepares a lexicon, whose words are in the order of their frequency;
+// prior is the share of frames of each phone, nil for equal ones.
+func NewWords(l *speech.Lexicon, prior []float32) *Words {
+	w := &Words{lexicon: l, nodes: []wordNode{{phone: 0, best: float32(math.Inf(-1))}}, prior: make([]float32, len(speech.Inventory))}
+	for i, p := range prior {
+		w.prior[i] = float32(math.Log(float64(max(p, 1e-4))))
+	}
+	// Zipf's law: the n-th word has a probability near 1/n.
+	total := 0.0
+	for i := range l.Words {
+		total += 1 / float64(i+10)
+	}
+	for i, word := range l.Words {
+		u := float32(math.Log(1 / float64(i+10) / total))
+		w.usage = append(w.usage, u)
+		for _, f := range l.Forms(word) {
+			w.insert(f.Phones, int32(i), u)
+		}
+	}
+	return w
+}
+
+func (w *Words) insert(phones []uint8, word int32, usage float32) {
+	at := int32(0)
+	for _, p := range phones {
+		next := int32(-1)
+		for _, c := range w.nodes[at].children {
+			if w.nodes[c].phone == p {
+				next = c
+			}
+		}
+		if next < 0 {
+			next = int32(len(w.nodes))
+			w.nodes = append(w.nodes, wordNode{phone: p, best: float32(math.Inf(-1))})
+			w.nodes[at].children = append(w.nodes[at].children, next)
+		}
+		at = next
+		w.nodes[at].best = max(w.nodes[at].best, usage)
+	}
+	if at > 0 && !slices.Contains(w.nodes[at].words, word) {
+		w.nodes[at].words = append(w.nodes[at].words, word)
+	}
+}
+
+// path is a way through the tree up to a frame.
+type path struct {
+	node  int32
+	score float32
+	trace int32 // the word before, in the beam's traces, −1 for none
+	from  int32 // frame at which the word at hand begins
+}
+
+type trace struct {
+	word, before int32
+	from, to     int32
+	score        float32 // of the path at its end
+}
+
+// Beam decodes phones as they come. It belongs to one goroutine.
+type Beam struct {
+	w      *Words
+	frame  int
+	paths  []path
+	next   []path
+	at     []int32 // [nodes]: index in next of the path that is in a node, −1 none
+	traces []trace
+	logp   []float32
+}
+
+// NewBeam returns a beam at the beginning of a sound.
+func (w *Words) NewBeam() *Beam {
+	b := &Beam{w: w, at: make([]int32, len(w.nodes)), paths: []path{{trace: -1}}, logp: make([]float32, len(speech.Inventory))}
+	for i := range b.at {
+		b.at[i] = -1
+	}
+	return b
+}
+
+// Feed takes the logits [F, Phones] of frames; they are overwritten.
+func (b *Beam) Feed(logits []float32) {
+	n := len(b.logp)
+	for i := 0; i+n <= len(logits); i += n {
+		row := logits[i : i+n]
+		kernel.Softmax(row, 1)
+		for p, v := range row {
+			b.logp[p] = Ln(max(v, 1e-6)) - priorShare*b.w.prior[p]
+		}
+		b.step()
+		b.frame++
+	}
+}
+
+// put offers a path to a node.
+func (b *Beam) put(p path) {
+	if i := b.at[p.node]; i >= 0 {
+		if p.score > b.next[i].score {
+			b.next[i] = p
+		}
+		return
+	}
+	b.at[p.node] = int32(len(b.next))
+	b.next = append(b.next, p)
+}
+
+// step moves every path over a frame: it stays in its phone, goes on to the next,
+// or ends its word.
+func (b *Beam) step() {
+	nodes := b.w.nodes
+	for _, p := range b.paths {
+		node := &nodes[p.node]
+		if p.node == 0 {
+			b.put(path{0, p.score + b.logp[0], p.trace, int32(b.frame + 1)})
+		} else {
+			b.put(path{p.node, p.score + b.logp[node.phone], p.trace, p.from})
+		}
+		b.enter(node.children, p, p.from)
+		// The likeliest of the words that end here goes on.
+		if best := b.likeliest(node.words); best >= 0 {
+			score := p.score + usageShare*(b.w.usage[best]-node.best) - wordCost
+			end := path{0, score, b.trace(best, p, score), int32(b.frame)}
+			b.put(path{0, score + b.logp[0], end.trace, int32(b.frame + 1)})
+			b.enter(nodes[0].children, end, int32(b.frame))
+		}
+	}
+	for _, p := range b.next {
+		b.at[p.node] = -1
+	}
+	b.paths, b.next = b.prune(b.next), b.paths[:0]
+}
+
+// enter goes on to children; what usage says is taken as early as it is known.
+func (b *Beam) enter(children []int32, p path, from int32) {
+	before := float32(0)
+	if p.node != 0 {
+		before = b.w.nodes[p.node].best
+	}
+	for _, c := range children {
+		child := &b.w.nodes[c]
+		b.put(path{c, p.score + b.logp[child.phone] + usageShare*(child.best-before), p.trace, from})
+	}
+}
+
+func (b *Beam) likeliest(words []int32) int32 {
+	best := int32(-1)
+	for _, w := range words {
+		if best < 0 || b.w.usage[w] > b.w.usage[best] {
+			best = w
+		}
+	}
+	return best
+}
+
+func (b *Beam) trace(word int32, p path, score float32) int32 {
+	b.traces = append(b.traces, trace{word, p.trace, p.from, int32(b.frame), score})
+	return int32(len(b.traces) - 1)
+}
+
+// prune keeps the best paths.
+func (b *Beam) prune(paths []path) []path {
+	top := float32(math.Inf(-1))
+	for _, p := range paths {
+		top = max(top, p.score)
+	}
+	kept := paths[:0]
+	for _, p := range paths {
+		if p.score >= top-beamWidth {
+			p.score -= top // sums stay small however long the sound
+			kept = append(kept, p)
+		}
+	}
+	if len(kept) > beamPaths {
+		slices.SortFunc(kept, func(a, b path) int { return cmp.Compare(b.score, a.score) })
+		kept = kept[:beamPaths]
+	}
+	return kept
+}
+
+// Take returns the words up to now that all paths agree on, or, with all, those of
+// the best path, and forgets them.
+func (b *Beam) Take(all bool) []Word {
+	if len(b.paths) == 0 {
+		return nil
+	}
+	best := slices.MaxFunc(b.paths, func(a, c path) int { return cmp.Compare(a.score, c.score) })
+	last := best.trace
+	if all && best.node != 0 {
+		if w := b.likeliest(b.w.nodes[best.node].words); w >= 0 {
+			last = b.trace(w, best, best.score)
+		}
+	}
+	var chain []int32 // of the best path, latest first
+	for t := last; t >= 0; t = b.traces[t].before {
+		chain = append(chain, t)
+	}
+	agreed := 0 // of chain's end, how many are common to all paths
+	if all {
+		agreed = len(chain)
+	} else if len(chain) > 0 {
+		agreed = b.common(chain)
+	}
+	var out []Word
+	for i := len(chain) - 1; i >= len(chain)-agreed; i-- {
+		t := b.traces[chain[i]]
+		out = append(out, Word{Text: b.w.lexicon.Words[t.word], From: int(t.from), To: int(t.to)})
+	}
+	b.forget(chain, agreed)
+	return out
+}
+
+// common is how many words, from the first on, every path shares with a chain.
+func (b *Beam) common(chain []int32) int {
+	place := map[int32]int{} // trace → words up to and with it
+	for i, t := range chain {
+		place[t] = len(chain) - i
+	}
+	least := len(chain)
+	for _, p := range b.paths {
+		n := 0
+		for t := p.trace; t >= 0; t = b.traces[t].before {
+			if m, ok := place[t]; ok {
+				n = m
+				break
+			}
+		}
+		least = min(least, n)
+	}
+	return least
+}
+
+// forget drops traces that no path leads to, and cuts off the agreed words.
+func (b *Beam) forget(chain []int32, agreed int) {
+	cut := int32(-1)
+	if agreed > 0 {
+		cut = chain[len(chain)-agreed]
+	}
+	moved := map[int32]int32{-1: -1}
+	if cut >= 0 {
+		moved[cut] = -1
+	}
+	var kept []trace
+	var move func(t int32) int32
+	move = func(t int32) int32 {
+		if to, ok := moved[t]; ok {
+			return to
+		}
+		tr := b.traces[t]
+		tr.before = move(tr.before)
+		kept = append(kept, tr)
+		moved[t] = int32(len(kept) - 1)
+		return moved[t]
+	}
+	for i := range b.paths {
+		b.paths[i].trace = move(b.paths[i].trace)
+	}
+	b.traces = kept
+}
+
+// Said is what was said in values v [T, Value], as the ears made them.
+func (h *Hearing) Said(s *nn.Scratch, w *Words, v []float32) []Word {
+	b := w.NewBeam()
+	b.Feed(h.Ears.PhoneLogits(s, h.Params.Data, v))
+	return b.Take(true)
+}
