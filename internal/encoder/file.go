@@ -254,9 +254,7 @@ type Senses struct {
 }
 
 // LoadSenses reads the senses that a file has.
-func LoadSenses(f *gguf.File) (*Senses, error) {
-	s := &Senses{}
-	var err error
+func LoadSenses(f *gguf.File) (s Senses, err error) {
 	has := func(key string) bool {
 		_, e := f.Meta.Uint32(key)
 		return err == nil && e == nil
@@ -271,6 +269,35 @@ func LoadSenses(f *gguf.File) (*Senses, error) {
 		s.Hearing, err = LoadHearing(f, nn.BF16, false)
 	}
 	return s, err
+}
+
+// Params are the parameters of all senses, in order.
+func (s *Senses) Params() []*nn.Params {
+	var out []*nn.Params
+	if s.Reading != nil {
+		out = append(out, &s.Reading.Params)
+	}
+	if s.Seeing != nil {
+		out = append(out, &s.Seeing.Params)
+	}
+	if s.Hearing != nil {
+		out = append(out, &s.Hearing.Params)
+	}
+	return out
+}
+
+// Write adds the senses to a file.
+func (s *Senses) Write(w *gguf.Writer, dtype tensor.DType) error {
+	if s.Reading != nil {
+		s.Reading.Write(w, dtype)
+	}
+	if s.Seeing != nil {
+		s.Seeing.Write(w, dtype)
+	}
+	if s.Hearing != nil {
+		return s.Hearing.Write(w, dtype)
+	}
+	return nil
 }
 
 // LoadReading reads a reader for use, or with train for training.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/tokenizer"
@@ -41,6 +42,10 @@ type Model struct {
 	tok   tokenizer.Tokenizer
 	net   Net
 	width []int32 // bytes of each token's piece
+
+	senses *encoder.Senses // of the net; empty without any
+	words  *encoder.Words  // that are heard, nil without ears
+	locate locator         // asks the senses' entries
 }
 
 // NewModel puts a model together.
@@ -51,6 +56,7 @@ func NewModel(name, fingerprint string, tok tokenizer.Tokenizer, net Net) *Model
 	for i := range m.width {
 		m.width[i] = int32(len(tok.Piece(int32(i))))
 	}
+	m.senses = &encoder.Senses{}
 	return m
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 
+	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/model"
@@ -50,5 +51,16 @@ func load(f *gguf.File, path string) (m *Model, err error) {
 	if err != nil {
 		name = model.Architecture
 	}
-	return NewModel(name, n.Fingerprint, n.Tokens, native{n}), nil
+	m = NewModel(name, n.Fingerprint, n.Tokens, native{n})
+	m.senses, m.locate = &n.Senses, n.Locate
+	if h := n.Senses.Hearing; h != nil {
+		if e := &h.Config.Ears; e.Key != m.id.DK || e.Value != m.id.DV {
+			return nil, fmt.Errorf("engine: %s: entries of sound of %d and %d, of text of %d and %d", path, e.Key, e.Value, m.id.DK, m.id.DV)
+		}
+		m.words = encoder.NewWords(h.Lexicon, h.Prior)
+	}
+	if v := n.Senses.Seeing; v != nil && v.Config.Scenes.Key != m.id.DK {
+		return nil, fmt.Errorf("engine: %s: keys of scenes of %d, of text of %d", path, v.Config.Scenes.Key, m.id.DK)
+	}
+	return m, nil
 }

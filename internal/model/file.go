@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tensor"
@@ -160,6 +161,9 @@ func load(f *gguf.File, prec nn.Precision, loss RouterLoss) (*Native, error) {
 		return nil, err
 	}
 	m.rope = c.rope()
+	if m.Senses, err = encoder.LoadSenses(f); err != nil {
+		return nil, err
+	}
 	if m.Fingerprint, err = m.fingerprint(f); err != nil {
 		return nil, err
 	}
@@ -180,13 +184,15 @@ func (m *Native) fingerprint(f *gguf.File) (string, error) {
 	for _, merge := range v.Merges {
 		fmt.Fprintf(h, "%d %d\n", merge[0], merge[1])
 	}
-	for _, p := range m.Params.List {
-		t, err := f.Tensor(p.Name)
-		if err != nil {
-			return "", err
+	for _, ps := range append([]*nn.Params{&m.Params}, m.Senses.Params()...) {
+		for _, p := range ps.List {
+			t, err := f.Tensor(p.Name)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(h, "%s %v %v\n", t.Name, t.Shape, t.Type)
+			h.Write(t.Data)
 		}
-		fmt.Fprintf(h, "%s %v %v\n", t.Name, t.Shape, t.Type)
-		h.Write(t.Data)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/tokenizer"
@@ -20,6 +21,8 @@ type Native struct {
 	AbsentBias float32
 	// Lexical is the prior of answers; it is tuned after training.
 	Lexical Lexical
+	// Senses are its eyes and ears, as far as it has some.
+	Senses encoder.Senses
 	// RestAhead leaves the entry layer out of Train, as before it joins a run.
 	RestAhead bool
 
