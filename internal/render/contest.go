@@ -37,21 +37,27 @@ func NewContest(seed uint64, seconds int, opts FilmOptions) (*Contest, error) {
 	}
 	c := &Contest{Film: f}
 	rng := f.rng(stepPlan, 0)
-	players := names(rng, 8+rng.IntN(9))
+	players := names(rng, 8+rng.IntN(9), opts.HeldOut)
 	c.turns(rng, players)
 	perfect := rng.IntN(len(c.Attempts))
 	c.Attempts[perfect].Scores = [5]int{10, 10, 10, 10, 10}
 	c.Perfect = c.Attempts[perfect]
-	best := map[string]int{}
+	best, free := map[string]int{}, 0 // nothing is on from second free on
 	for i, a := range c.Attempts {
+		if a.At-4 >= free && chance(rng, 0.4) {
+			caption := Overlay{fmt.Sprintf("%s\nAttempt %d", a.Player, i+1), between(rng, 0.05, 0.08) * float32(f.opts.H)}
+			f.events = append(f.events, Event{a.At - 4, 3, caption})
+		}
 		best[a.Player] = max(best[a.Player], a.Total())
 		f.events = append(f.events, Event{a.At, a.For, a.Cards})
-		at, end := a.At+a.For, seconds
+		end := seconds
 		if i+1 < len(c.Attempts) {
 			end = c.Attempts[i+1].At
 		}
-		if n := min(end-at, 3+rng.IntN(3)); n >= 2 && chance(rng, 0.85) {
-			f.events = append(f.events, Event{at, n, standings(best)})
+		free = a.At + a.For
+		if n := min(end-free, 3+rng.IntN(3)); n >= 2 && chance(rng, 0.85) {
+			f.events = append(f.events, Event{free, n, standings(best)})
+			free += n
 		}
 	}
 	f.sort()
@@ -59,10 +65,10 @@ func NewContest(seed uint64, seconds int, opts FilmOptions) (*Contest, error) {
 }
 
 // names invents the names of players, all different.
-func names(rng *rand.Rand, n int) []string {
+func names(rng *rand.Rand, n int, heldOut bool) []string {
 	var list []string
 	for len(list) < n {
-		if name := Name(rng); !slices.Contains(list, name) {
+		if name := Name(rng, heldOut); !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}

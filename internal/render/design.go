@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/image/math/f32"
 )
 
 // Design is something to draw over a scene, for one second or several: t counts
@@ -74,11 +72,11 @@ func (b box) rect() rect { return rect{int(b.x0), int(b.y0), int(b.x1), int(b.y1
 
 // theme is the look of one design.
 type theme struct {
-	st                 Style
-	back, ink, bar     RGB
-	inkOnBar           RGB
-	opacity            int
-	upper, squareEdged bool
+	st             Style
+	back, ink, bar RGB
+	inkOnBar       RGB
+	opacity        int
+	upper          bool
 }
 
 func (p *Painter) theme(rng *rand.Rand) theme {
@@ -138,14 +136,20 @@ func (o Overlay) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, o.Cap)
 	st.Opacity = 230 + rng.IntN(27)
-	width := w * between(rng, 0.55, 0.95)
+	for range 8 { // the text is to look as it was given
+		if !st.Face.noLower {
+			break
+		}
+		st.Face = p.face(rng)
+	}
+	width := min(w*between(rng, 0.55, 0.95), w-8)
 	var b block
-	for b = wrap(o.Text, st, width); b.w > w-8 || b.h > h-6; b = wrap(o.Text, st, w*0.95) {
+	for b = wrap(o.Text, st, width); (b.w > w-8 || b.h > h-6) && st.Cap > 1; b = wrap(o.Text, st, w-8) {
 		st.Cap *= 0.93
 		st.Spacing, st.Angle = min(st.Spacing, 0.05), 0
 	}
 	x, y := 4+(w-b.w-8)*rng.Float32(), 3+(h-b.h-6)*rng.Float32()
-	b.style.colour(rng, s.Image, b.frame(x, y), false)
+	b.style.colour(rng, s.Image, b.frame(x, y), plainly)
 	p.draw(s, &b, x, y)
 }
 
@@ -241,9 +245,17 @@ func (c Cards) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	gap := bw * between(rng, 0.015, 0.04)
 	cw := (bw - 6*gap) / 5
 	size := min(cw*0.55, bh*between(rng, 0.2, 0.3))
+	people, top := chance(rng, 0.35), y+bh*0.29
+	if people {
+		top = y + bh*0.43
+	}
 	for i, v := range c.Scores {
 		cx := x + gap + float32(i)*(cw+gap)
-		r := box{cx, y + bh*0.29, cx + cw, y + bh*0.73}
+		r := box{cx, top, cx + cw, y + bh*0.73}
+		if people { // a judge holds the card
+			fill(s.Image, rect{int(cx - gap/2), int(y + bh*0.41), int(cx + cw + gap/2), int(y + bh*0.76)}, calmRGB(rng), 256)
+			ellipse(s.Image, cx+cw/2, y+bh*0.35, bh*0.06, bh*0.075, skin(rng), 256)
+		}
 		fill(s.Image, r.rect(), card, 256)
 		p.put(s, &t, ink, strconv.Itoa(v), r, size, 0)
 	}
@@ -308,7 +320,7 @@ func (p *Painter) NewTable(rng *rand.Rand) Table {
 		t.Title = title(p.words(rng, 2))
 	}
 	for range 3 + rng.IntN(4) {
-		row := []string{Name(rng)}
+		row := []string{Name(rng, p.opts.HeldOut)}
 		for _, head := range t.Head[1:] {
 			cell := strconv.Itoa(1 + rng.IntN(200))
 			switch head {
@@ -372,7 +384,7 @@ func (d Sign) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	st := p.randomStyle(rng, h*between(rng, 0.06, 0.16))
 	st.Centred, st.Opacity = true, 256
 	b := wrap(d.Text, st, w*0.6)
-	for b.w > w*0.8 || b.h > h*0.7 {
+	for (b.w > w*0.8 || b.h > h*0.7) && st.Cap > 1 {
 		st.Cap *= 0.9
 		b = wrap(d.Text, st, w*0.6)
 	}
@@ -384,15 +396,8 @@ func (d Sign) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	if chance(rng, 0.5) { // a post
 		fill(s.Image, rect{int(x + b.w*0.47), int(y + b.h/2), int(x+b.w*0.53) + 1, s.Image.H}, RGB{90, 88, 86}, 256)
 	}
-	board := func(pad float32, c RGB) {
-		var pts [4]f32.Vec2
-		for i, v := range [4]f32.Vec2{{-pad, -pad}, {b.w + pad, -pad}, {b.w + pad, b.h + pad}, {-pad, b.h + pad}} {
-			pts[i][0], pts[i][1] = t.at(x+v[0], y+v[1])
-		}
-		p.polygon(s.Image, pts[:], c, 256)
-	}
-	board(pad, b.style.Colour)
-	board(pad-max(1, st.Cap*0.12), back)
+	p.box(s.Image, &b, t, x, y, pad, b.style.Colour, 256)
+	p.box(s.Image, &b, t, x, y, pad-max(1, st.Cap*0.12), back, 256)
 	p.draw(s, &b, x, y)
 }
 

@@ -122,7 +122,7 @@ func (p *Painter) draw(s *Scene, b *block, x, y float32) {
 	st := &b.style
 	t := newTurn(st.Angle, x+b.w/2, y+b.h/2)
 	if st.Backing == Box {
-		p.box(s.Image, b, t, x, y)
+		p.box(s.Image, b, t, x, y, 0.3*st.Cap+1, st.Behind, st.Cover)
 	}
 	base := y + st.Cap*st.Face.Ascent
 	for i, text := range b.lines {
@@ -134,16 +134,13 @@ func (p *Painter) draw(s *Scene, b *block, x, y float32) {
 	}
 }
 
-func (p *Painter) box(img *media.Image, b *block, t turn, x, y float32) {
-	pad := 0.3*b.style.Cap + 1
+// box paints a box around a block at (x, y), with pad pixels of room.
+func (p *Painter) box(img *media.Image, b *block, t turn, x, y, pad float32, c RGB, alpha int) {
 	var pts [4]f32.Vec2
-	for i, c := range [4]f32.Vec2{{-pad, -pad}, {b.w + pad, -pad}, {b.w + pad, b.h + pad}, {-pad, b.h + pad}} {
-		pts[i][0], pts[i][1] = t.at(x+c[0], y+c[1])
+	for i, v := range [4]f32.Vec2{{-pad, -pad}, {b.w + pad, -pad}, {b.w + pad, b.h + pad}, {-pad, b.h + pad}} {
+		pts[i][0], pts[i][1] = t.at(x+v[0], y+v[1])
 	}
-	if p.pen.begin(img, bounds(pts[:], 1)) {
-		p.pen.polygon(pts[:])
-		paint(img, p.pen.end(), 0, 0, b.style.Behind, b.style.Cover)
-	}
+	p.polygon(img, pts[:], c, alpha)
 }
 
 // line draws one line from x along the baseline y, in the frame of t.
@@ -272,17 +269,25 @@ func (p *Painter) randomStyle(rng *rand.Rand, size float32) Style {
 // face draws a family, then one of its faces: some families have seventy.
 func (p *Painter) face(rng *rand.Rand) *Face { return pick(rng, pick(rng, p.families)) }
 
+// How easily text can be read over what is behind it.
+const (
+	faint = iota
+	legible
+	plainly
+)
+
 // colour gives a style colours that can be read over a part of a picture, with a
-// backing where the picture is too restless. faint allows less contrast.
-func (st *Style) colour(rng *rand.Rand, img *media.Image, r rect, faint bool) {
+// backing where the picture is too restless.
+func (st *Style) colour(rng *rand.Rand, img *media.Image, r rect, ease int) {
 	mean, dev := shade(img, r)
+	restless := []float32{60, 48, 26}[ease]
 	switch v := rng.Float32(); {
 	case v < 0.25:
 		st.Backing, st.Cover = Box, 256
 		if chance(rng, 0.5) {
 			st.Cover = 130 + rng.IntN(110)
 		}
-	case v < 0.35 || dev > 50:
+	case v < 0.35 || dev > restless:
 		st.Backing = Outline
 	case v < 0.45:
 		st.Backing = Shadow
@@ -292,18 +297,14 @@ func (st *Style) colour(rng *rand.Rand, img *media.Image, r rect, faint bool) {
 		k := float32(st.Cover) / 256
 		mean, dev = mean*(1-k)+st.Behind.luma()*k, dev*(1-k)
 	}
-	need := 60 + 0.8*dev
-	if faint {
-		need = 28 + 0.6*dev
-	}
-	need = min(need, max(mean, 255-mean)-8)
+	need := min([]float32{28, 60, 85}[ease]+0.8*dev, max(mean, 255-mean)-8)
 	for range 30 {
 		st.Colour = inkColour(rng)
 		d := st.Colour.luma() - mean
 		if d < 0 {
 			d = -d
 		}
-		if d >= need && (!faint || d < need+25) {
+		if d >= need && (ease > faint || d < need+25) {
 			break
 		}
 		st.Colour = black
