@@ -131,7 +131,7 @@ func (p *Painter) courtFloor(rng *rand.Rand, img *media.Image) {
 		curve(img, 1, between(rng, 0.3, 0.7), 0)
 	}
 	horizon := h * between(rng, 0.35, 0.55)
-	wood := RGB{uint8(170 + rng.IntN(60)), uint8(115 + rng.IntN(50)), uint8(60 + rng.IntN(50))}
+	wood := rgb{uint8(170 + rng.IntN(60)), uint8(115 + rng.IntN(50)), uint8(60 + rng.IntN(50))}
 	dark := wood
 	mix(dark[:], black, 70)
 	lut := ramp(nil, dark, wood)
@@ -154,16 +154,16 @@ func (p *Painter) courtFloor(rng *rand.Rand, img *media.Image) {
 	// The basket hangs before the crowd.
 	bw, bh := w*0.13, h*0.13
 	by := horizon - bh - h*between(rng, 0.05, 0.15)
-	p.stroke(img, cx, by+bh/2, cx, horizon, 3, RGB{60, 60, 66}, 256)
-	fill(img, rect{int(cx - bw/2), int(by), int(cx + bw/2), int(by + bh)}, RGB{225, 228, 232}, 230)
-	fill(img, rect{int(cx - bw/6), int(by + bh*0.4), int(cx + bw/6), int(by + bh*0.42 + 1)}, RGB{210, 60, 30}, 256)
-	p.stroke(img, cx-bw/5, by+bh*0.95, cx+bw/5, by+bh*0.95, 3, RGB{230, 90, 20}, 256)
+	p.stroke(img, cx, by+bh/2, cx, horizon, 3, rgb{60, 60, 66}, 256)
+	fill(img, rect{int(cx - bw/2), int(by), int(cx + bw/2), int(by + bh)}, rgb{225, 228, 232}, 230)
+	fill(img, rect{int(cx - bw/6), int(by + bh*0.4), int(cx + bw/6), int(by + bh*0.42 + 1)}, rgb{210, 60, 30}, 256)
+	p.stroke(img, cx-bw/5, by+bh*0.95, cx+bw/5, by+bh*0.95, 3, rgb{230, 90, 20}, 256)
 }
 
 // play draws players and a ball as they are after some seconds of a shot.
 func play(p *Painter, rng *rand.Rand, img *media.Image, after int) {
 	w, h := float32(img.W), float32(img.H)
-	team := [2]RGB{randomRGB(rng), randomRGB(rng)}
+	team := [2]rgb{randomRGB(rng), randomRGB(rng)}
 	t := float32(after)
 	for range 1 + rng.IntN(5) {
 		x, y := between(rng, 0.05, 0.95)*w+t*between(rng, -0.06, 0.06)*w, between(rng, 0.6, 0.95)*h
@@ -175,19 +175,19 @@ func play(p *Painter, rng *rand.Rand, img *media.Image, after int) {
 	phase -= float32(int(phase))
 	x, y := between(rng, 0.2, 0.8)*w+t*between(rng, -0.09, 0.09)*w, h*(0.9-2.4*phase*(1-phase)*between(rng, 0.5, 1.1))
 	r := h * between(rng, 0.025, 0.04)
-	ellipse(img, x, y, r, r, RGB{214, 112, 40}, 256)
-	p.stroke(img, x-r, y, x+r, y, 1, RGB{90, 40, 14}, 256)
+	ellipse(img, x, y, r, r, rgb{214, 112, 40}, 256)
+	p.stroke(img, x-r, y, x+r, y, 1, rgb{90, 40, 14}, 256)
 }
 
-func skin(rng *rand.Rand) RGB {
-	c := RGB{236, 196, 164}
-	mix(c[:], RGB{70, 42, 28}, rng.IntN(257))
+func skin(rng *rand.Rand) rgb {
+	c := rgb{236, 196, 164}
+	mix(c[:], rgb{70, 42, 28}, rng.IntN(257))
 	return c
 }
 
 // figure draws a player whose feet are at (x, y); stride in (−1, 1) says how the
 // limbs swing.
-func (p *Painter) figure(img *media.Image, x, y, size, stride float32, shirt, body RGB) {
+func (p *Painter) figure(img *media.Image, x, y, size, stride float32, shirt, body rgb) {
 	hip, shoulder := y-size*0.45, y-size*0.8
 	limb := size * 0.09
 	d := stride * size * 0.22

@@ -33,7 +33,7 @@ type Cards struct {
 	Scores [5]int
 }
 
-// Chart is a bar for every label.
+// Chart is a bar for every label, of which there is one at least.
 type Chart struct {
 	Title  string
 	Labels []string
@@ -72,15 +72,15 @@ func (b box) rect() rect { return rect{int(b.x0), int(b.y0), int(b.x1), int(b.y1
 
 // theme is the look of one design.
 type theme struct {
-	st             Style
-	back, ink, bar RGB
-	inkOnBar       RGB
+	st             style
+	back, ink, bar rgb
+	inkOnBar       rgb
 	opacity        int
 	upper          bool
 }
 
 func (p *Painter) theme(rng *rand.Rand) theme {
-	t := theme{st: Style{Face: p.face(rng), Leading: 1.8, Opacity: 256}, opacity: 256, upper: chance(rng, 0.35)}
+	t := theme{st: style{face: p.face(rng), leading: 1.8, opacity: 256}, opacity: 256, upper: chance(rng, 0.35)}
 	if chance(rng, 0.3) {
 		t.opacity = 180 + rng.IntN(76)
 	}
@@ -97,7 +97,7 @@ func (p *Painter) theme(rng *rand.Rand) theme {
 }
 
 // contrast draws a colour that stands out from another.
-func (p *Painter) contrast(rng *rand.Rand, on RGB) RGB {
+func (p *Painter) contrast(rng *rand.Rand, on rgb) rgb {
 	for range 20 {
 		c := inkColour(rng)
 		if d := c.luma() - on.luma(); d > 95 || d < -95 {
@@ -112,18 +112,18 @@ func (p *Painter) contrast(rng *rand.Rand, on RGB) RGB {
 
 // put sets one line in a box, as large as size and the box allow. Align is −1 for
 // left, 0 for the middle and 1 for right.
-func (p *Painter) put(s *Scene, t *theme, c RGB, text string, b box, size, align float32) {
+func (p *Painter) put(s *Scene, t *theme, c rgb, text string, b box, size, align float32) {
 	st := t.st
-	st.Colour = c
-	if t.upper || st.Face.noLower {
+	st.colour = c
+	if t.upper || st.face.noLower {
 		text = strings.ToUpper(text)
 	}
-	st.Cap = 1
+	st.cap = 1
 	w := measure(text, &st)
-	st.Cap = min(size, (b.x1-b.x0)/w, (b.y1-b.y0)/1.5)
-	w *= st.Cap
+	st.cap = min(size, (b.x1-b.x0)/w, (b.y1-b.y0)/1.5)
+	w *= st.cap
 	x := b.x0 + (b.x1-b.x0-w)*(align+1)/2
-	base := (b.y0+b.y1)/2 + st.Cap/2
+	base := (b.y0+b.y1)/2 + st.cap/2
 	p.line(s, text, &st, turn{cos: 1}, x, base, w)
 }
 
@@ -135,21 +135,21 @@ func (p *Painter) panel(s *Scene, t *theme, b box) {
 func (o Overlay) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, o.Cap)
-	st.Opacity = 230 + rng.IntN(27)
+	st.opacity = 230 + rng.IntN(27)
 	for range 8 { // the text is to look as it was given
-		if !st.Face.noLower {
+		if !st.face.noLower {
 			break
 		}
-		st.Face = p.face(rng)
+		st.face = p.face(rng)
 	}
 	width := min(w*between(rng, 0.55, 0.95), w-8)
 	var b block
-	for b = wrap(o.Text, st, width); (b.w > w-8 || b.h > h-6) && st.Cap > 1; b = wrap(o.Text, st, w-8) {
-		st.Cap *= 0.93
-		st.Spacing, st.Angle = min(st.Spacing, 0.05), 0
+	for b = wrap(o.Text, st, width); (b.w > w-8 || b.h > h-6) && st.cap > 1; b = wrap(o.Text, st, w-8) {
+		st.cap *= 0.93
+		st.spacing, st.angle = min(st.spacing, 0.05), 0
 	}
 	x, y := 4+(w-b.w-8)*rng.Float32(), 3+(h-b.h-6)*rng.Float32()
-	b.style.colour(rng, s.Image, b.frame(x, y), plainly)
+	b.style.pickColour(rng, s.Image, b.frame(x, y), plainly)
 	p.draw(s, &b, x, y)
 }
 
@@ -355,8 +355,8 @@ func (d Table) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	}
 	rowH := min((b.y1-y)/float32(len(d.Rows)+1), bh*0.17)
 	striped := chance(rng, 0.4)
-	first := 0.45 // of the width, for names
-	rest := (bw * (0.94 - 0.45)) / float32(max(1, len(d.Head)-1))
+	const first = 0.45 // of the width, for names
+	rest := bw * (0.94 - first) / float32(max(1, len(d.Head)-1))
 	for i, row := range append([][]string{d.Head}, d.Rows...) {
 		ink := t.ink
 		if i == 0 {
@@ -369,7 +369,7 @@ func (d Table) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 		for j, cell := range row {
 			cw, align := rest, float32(1)
 			if j == 0 {
-				cw, align = bw*float32(first), -1
+				cw, align = bw*first, -1
 			}
 			p.put(s, &t, ink, cell, box{x, y, x + cw - 3, y + rowH}, rowH*0.5, align)
 			x += cw
@@ -382,22 +382,22 @@ func (d Table) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 func (d Sign) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, h*between(rng, 0.06, 0.16))
-	st.Centred, st.Opacity = true, 256
+	st.centred, st.opacity = true, 256
 	b := wrap(d.Text, st, w*0.6)
-	for (b.w > w*0.8 || b.h > h*0.7) && st.Cap > 1 {
-		st.Cap *= 0.9
+	for (b.w > w*0.8 || b.h > h*0.7) && st.cap > 1 {
+		st.cap *= 0.9
 		b = wrap(d.Text, st, w*0.6)
 	}
 	back := randomRGB(rng)
-	b.style.Colour = p.contrast(rng, back)
+	b.style.colour = p.contrast(rng, back)
 	x, y := between(rng, w*0.08, w*0.92-b.w), between(rng, h*0.1, h*0.9-b.h)
-	pad := st.Cap * between(rng, 0.5, 0.9)
-	t := newTurn(st.Angle, x+b.w/2, y+b.h/2)
+	pad := st.cap * between(rng, 0.5, 0.9)
+	t := newTurn(st.angle, x+b.w/2, y+b.h/2)
 	if chance(rng, 0.5) { // a post
-		fill(s.Image, rect{int(x + b.w*0.47), int(y + b.h/2), int(x+b.w*0.53) + 1, s.Image.H}, RGB{90, 88, 86}, 256)
+		fill(s.Image, rect{int(x + b.w*0.47), int(y + b.h/2), int(x+b.w*0.53) + 1, s.Image.H}, rgb{90, 88, 86}, 256)
 	}
-	p.box(s.Image, &b, t, x, y, pad, b.style.Colour, 256)
-	p.box(s.Image, &b, t, x, y, pad-max(1, st.Cap*0.12), back, 256)
+	p.box(s.Image, &b, t, x, y, pad, b.style.colour, 256)
+	p.box(s.Image, &b, t, x, y, pad-max(1, st.cap*0.12), back, 256)
 	p.draw(s, &b, x, y)
 }
 

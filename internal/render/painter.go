@@ -3,6 +3,7 @@ package render
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/handscroll/handscroll/internal/media"
 )
@@ -128,10 +129,17 @@ func (p *Painter) scatter(rng *rand.Rand, s *Scene, scale float32) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	p.boxes = p.boxes[:0]
 	cut := chance(rng, 0.15) // text may stick out of the crop
-	most := p.capHeight(rng, h/scale/2) * 1.5
+	most := h / scale / 2
+	if chance(rng, 0.65) {
+		most = p.capHeight(rng, most) * 1.5
+	}
 	for misses, want := 0, 1+rng.IntN(16); misses < 12 && len(p.boxes) < want; {
 		st := p.randomStyle(rng, scale*p.capHeight(rng, min(most, h/scale/2)))
-		b := wrap(p.phrase(rng), st, w*between(rng, 0.4, 0.97))
+		text := p.phrase(rng)
+		if words := strings.Fields(text); st.cap > h/6 { // large texts are short
+			text = strings.Join(words[:1+rng.IntN(min(2, len(words)))], " ")
+		}
+		b := wrap(text, st, w*between(rng, 0.4, 0.97))
 		x, y := (w-b.w-6)*rng.Float32()+3, (h-b.h-4)*rng.Float32()+2
 		if cut {
 			x, y = between(rng, -b.w/2, w-b.w/2), between(rng, -b.h/3, h-b.h*2/3)
@@ -142,7 +150,7 @@ func (p *Painter) scatter(rng *rand.Rand, s *Scene, scale float32) {
 			continue
 		}
 		p.boxes = append(p.boxes, r)
-		b.style.colour(rng, s.Image, r, ease(rng))
+		b.style.pickColour(rng, s.Image, r, ease(rng))
 		p.draw(s, &b, x, y)
 	}
 }
@@ -168,7 +176,7 @@ func (p *Painter) taken(r rect) bool {
 func (p *Painter) page(rng *rand.Rand, s *Scene, scale float32) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, scale*p.capHeight(rng, 26))
-	st.Angle /= 2
+	st.angle /= 2
 	margin := between(rng, 2, 0.12*w)
 	width := w - 2*margin
 	var b block
@@ -180,9 +188,9 @@ func (p *Painter) page(rng *rand.Rand, s *Scene, scale float32) {
 	}
 	for len(b.lines) > 1 && b.h > h-2 {
 		n := len(b.lines) - 1
-		b.lines, b.width, b.h = b.lines[:n], b.width[:n], b.h-st.Leading*st.Cap
+		b.lines, b.width, b.h = b.lines[:n], b.width[:n], b.h-st.leading*st.cap
 	}
 	x, y := margin, max(1, (h-b.h)*rng.Float32())
-	b.style.colour(rng, s.Image, b.frame(x, y), ease(rng))
+	b.style.pickColour(rng, s.Image, b.frame(x, y), ease(rng))
 	p.draw(s, &b, x, y)
 }

@@ -112,7 +112,7 @@ func TestGlyphsAreWhereTheirInkIs(t *testing.T) {
 		for _, size := range []float32{8, 20.5, 47} {
 			for _, angle := range []float32{0, -0.05, 0.05} {
 				s := &Scene{Image: media.NewImage(160, 120)}
-				b := wrap("H", Style{Face: face, Cap: size, Leading: 2, Angle: angle, Colour: white, Opacity: 256}, 1000)
+				b := wrap("H", style{face: face, cap: size, leading: 2, angle: angle, colour: white, opacity: 256}, 1000)
 				p.draw(s, &b, 31.3, 20.6)
 				g := s.Lines[0].Glyphs[0]
 				x, y, r := brightness(s.Image)
@@ -132,7 +132,7 @@ func TestBoxesHoldTheInk(t *testing.T) {
 	const text = "The quick brown fox, jumps 0123456789 \"over\" {lazy} dogs"
 	for _, face := range faces(t) {
 		s := &Scene{Image: media.NewImage(500, 60)}
-		b := wrap(text, Style{Face: face, Cap: 12, Leading: 2, Spacing: 0.05, Colour: white, Opacity: 256}, 1000)
+		b := wrap(text, style{face: face, cap: 12, leading: 2, spacing: 0.05, colour: white, opacity: 256}, 1000)
 		p.draw(s, &b, 5, 8)
 		l := s.Lines[0]
 		if len(s.Lines) != 1 || l.Text != text {
@@ -161,7 +161,7 @@ func TestPositionsSurviveAnotherResolution(t *testing.T) {
 	p := newPainter(t, Options{})
 	for _, k := range []float32{0.6, 1.4, 2.3} {
 		s := &Scene{Image: media.NewImage(100, 60)}
-		b := wrap("H", Style{Face: faces(t)[0], Cap: 20, Leading: 2, Colour: white, Opacity: 256}, 1000)
+		b := wrap("H", style{face: faces(t)[0], cap: 20, leading: 2, colour: white, opacity: 256}, 1000)
 		p.draw(s, &b, 40, 20)
 		out := media.NewImage(int(100*k), int(60*k))
 		p.resample(out, s.Image, 0, 0, 100, 60)
@@ -233,13 +233,13 @@ func TestTextStandsOut(t *testing.T) {
 		r := rect{10, 10, 110, 50}
 		for ease := range least {
 			st := p.randomStyle(rng, 12)
-			st.colour(rng, img, r, ease)
+			st.pickColour(rng, img, r, ease)
 			behind, _ := shade(img, r)
-			if st.Backing == Box {
-				k := float32(st.Cover) / 256
-				behind = behind*(1-k) + st.Behind.luma()*k
+			if st.backing == boxed {
+				k := float32(st.cover) / 256
+				behind = behind*(1-k) + st.behind.luma()*k
 			}
-			least[ease] = min(least[ease], float32(math.Abs(float64(st.Colour.luma()-behind))))
+			least[ease] = min(least[ease], float32(math.Abs(float64(st.colour.luma()-behind))))
 		}
 	}
 	if least[faint] < 27 || least[legible] < 55 || least[plainly] < 80 {
@@ -386,7 +386,7 @@ func filmOptions(t testing.TB) FilmOptions {
 	clip := make([]*media.Image, 7)
 	for i := range clip {
 		clip[i] = media.NewImage(80, 45)
-		fill(clip[i], rect{0, 0, 80, 45}, RGB{uint8(30 * i), 90, 90}, 256)
+		fill(clip[i], rect{0, 0, 80, 45}, rgb{uint8(30 * i), 90, 90}, 256)
 	}
 	return FilmOptions{
 		Options: Options{Faces: faces(t)}, W: 160, H: 90, PerMinute: 8, Clips: [][]*media.Image{clip},
