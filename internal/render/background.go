@@ -26,7 +26,7 @@ func (p *Painter) background(rng *rand.Rand, img *media.Image) {
 	case 0:
 		fill(img, all, randomRGB(rng), 256)
 	case 1:
-		fill(img, all, pick(rng, []RGB{white, black, {240, 240, 236}, {20, 24, 40}, {0, 160, 60}, {20, 60, 160}}), 256)
+		fill(img, all, pick(rng, []rgb{white, black, {240, 240, 236}, {20, 24, 40}, {0, 160, 60}, {20, 60, 160}}), 256)
 	case 2, 3:
 		gradient(rng, img)
 	case 4:
@@ -84,7 +84,7 @@ func gradient(rng *rand.Rand, img *media.Image) {
 	if chance(rng, 0.3) {
 		cx, cy := w*rng.Float32(), h*rng.Float32()
 		k := 255 / (w*w + h*h)
-		each(img, func(x, y float32) RGB {
+		each(img, func(x, y float32) rgb {
 			x, y = x-cx, y-cy
 			return lut[int((x*x+y*y)*k)]
 		})
@@ -94,11 +94,11 @@ func gradient(rng *rand.Rand, img *media.Image) {
 	kx, ky := float32(cos)/w, float32(sin)/h
 	lo := min(kx*w, 0) + min(ky*h, 0)
 	k := 255 / (max(kx*w, 0) + max(ky*h, 0) - lo + 1e-6)
-	each(img, func(x, y float32) RGB { return lut[int((kx*x+ky*y-lo)*k)] })
+	each(img, func(x, y float32) rgb { return lut[int((kx*x+ky*y-lo)*k)] })
 }
 
 // each sets every pixel by its place.
-func each(img *media.Image, at func(x, y float32) RGB) {
+func each(img *media.Image, at func(x, y float32) rgb) {
 	i := 0
 	for y := range img.H {
 		for x := range img.W {
@@ -110,7 +110,7 @@ func each(img *media.Image, at func(x, y float32) RGB) {
 }
 
 // ramp appends the 256 colours from a to b.
-func ramp(dst []RGB, a, b RGB) []RGB {
+func ramp(dst []rgb, a, b rgb) []rgb {
 	for i := range 256 {
 		c := a
 		mix(c[:], b, i)
@@ -126,7 +126,7 @@ func stripes(rng *rand.Rand, img *media.Image) {
 	kx, ky := float32(cos)*k, float32(sin)*k
 	soft := chance(rng, 0.3)
 	lut := ramp(nil, a, b)
-	each(img, func(x, y float32) RGB {
+	each(img, func(x, y float32) rgb {
 		v := int(kx*x+ky*y) & 511
 		if v > 255 {
 			v = 511 - v
@@ -142,7 +142,7 @@ func checks(rng *rand.Rand, img *media.Image) {
 	a, b := randomRGB(rng), randomRGB(rng)
 	k := 1 / between(rng, 4, 40)
 	dx, dy := rng.Float32(), rng.Float32()
-	each(img, func(x, y float32) RGB {
+	each(img, func(x, y float32) rgb {
 		if (int(x*k+dx)+int(y*k+dy))&1 == 0 {
 			return a
 		}
@@ -151,7 +151,7 @@ func checks(rng *rand.Rand, img *media.Image) {
 }
 
 // palette is a way through three or four colours by brightness.
-func palette(rng *rand.Rand) []RGB {
+func palette(rng *rand.Rand) []rgb {
 	a, b := calmRGB(rng), calmRGB(rng)
 	if a.luma() > b.luma() {
 		a, b = b, a
@@ -160,8 +160,8 @@ func palette(rng *rand.Rand) []RGB {
 	mix(lo[:], black, rng.IntN(200))
 	mix(hi[:], white, rng.IntN(200))
 	// Most values of a field are near its middle.
-	var lut []RGB
-	for i, c := range [][2]RGB{{lo, a}, {a, b}, {b, hi}} {
+	var lut []rgb
+	for i, c := range [][2]rgb{{lo, a}, {a, b}, {b, hi}} {
 		r := ramp(nil, c[0], c[1])
 		step := []int{4, 2, 4}[i]
 		for j := 0; j < 256; j += step {
@@ -209,7 +209,7 @@ func (p *Painter) photo(rng *rand.Rand, img *media.Image) {
 
 // foliage is hundreds of leaves in shades of one colour.
 func (p *Painter) foliage(rng *rand.Rand, img *media.Image) {
-	base := RGB{uint8(20 + rng.IntN(90)), uint8(50 + rng.IntN(120)), uint8(10 + rng.IntN(70))}
+	base := rgb{uint8(20 + rng.IntN(90)), uint8(50 + rng.IntN(120)), uint8(10 + rng.IntN(70))}
 	if chance(rng, 0.3) {
 		base = randomRGB(rng)
 	}
@@ -223,7 +223,7 @@ func (p *Painter) foliage(rng *rand.Rand, img *media.Image) {
 		if chance(rng, 0.5) {
 			mix(c[:], black, rng.IntN(170))
 		} else {
-			mix(c[:], RGB{255, 255, 180}, rng.IntN(130))
+			mix(c[:], rgb{255, 255, 180}, rng.IntN(130))
 		}
 		ellipse(img, float32(img.W)*rng.Float32(), float32(img.H)*rng.Float32(), size*between(rng, 0.3, 1.2), size*between(rng, 0.3, 1.2), c, 256)
 	}
@@ -253,7 +253,7 @@ func (p *Painter) shapes(rng *rand.Rand, img *media.Image, n int) {
 }
 
 // polygon paints a shape with smooth edges.
-func (p *Painter) polygon(img *media.Image, pts []f32.Vec2, c RGB, alpha int) {
+func (p *Painter) polygon(img *media.Image, pts []f32.Vec2, c rgb, alpha int) {
 	if p.pen.begin(img, bounds(pts, 1)) {
 		p.pen.polygon(pts)
 		paint(img, p.pen.end(), 0, 0, c, alpha)
@@ -261,7 +261,7 @@ func (p *Painter) polygon(img *media.Image, pts []f32.Vec2, c RGB, alpha int) {
 }
 
 // stroke paints a straight line of some width.
-func (p *Painter) stroke(img *media.Image, x0, y0, x1, y1, width float32, c RGB, alpha int) {
+func (p *Painter) stroke(img *media.Image, x0, y0, x1, y1, width float32, c rgb, alpha int) {
 	q := beam(x0, y0, x1, y1, width)
 	p.polygon(img, q[:], c, alpha)
 }

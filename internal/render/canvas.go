@@ -12,29 +12,29 @@ import (
 	"github.com/handscroll/handscroll/internal/media"
 )
 
-// RGB is a colour.
-type RGB [3]uint8
+// rgb is a colour.
+type rgb [3]uint8
 
-func (c RGB) luma() float32 {
+func (c rgb) luma() float32 {
 	return 0.299*float32(c[0]) + 0.587*float32(c[1]) + 0.114*float32(c[2])
 }
 
 var (
-	black = RGB{}
-	white = RGB{255, 255, 255}
+	black = rgb{}
+	white = rgb{255, 255, 255}
 )
 
-func randomRGB(rng *rand.Rand) RGB {
+func randomRGB(rng *rand.Rand) rgb {
 	v := rng.Uint32()
-	return RGB{uint8(v), uint8(v >> 8), uint8(v >> 16)}
+	return rgb{uint8(v), uint8(v >> 8), uint8(v >> 16)}
 }
 
 // calmRGB draws a colour as things have them: mostly dull.
-func calmRGB(rng *rand.Rand) RGB {
+func calmRGB(rng *rand.Rand) rgb {
 	c := randomRGB(rng)
 	if chance(rng, 0.75) {
 		v := uint8(c.luma())
-		mix(c[:], RGB{v, v, v}, 60+rng.IntN(196))
+		mix(c[:], rgb{v, v, v}, 60+rng.IntN(196))
 	}
 	return c
 }
@@ -53,7 +53,7 @@ func (r rect) overlaps(o rect) bool {
 }
 
 // fill paints a box; alpha is 256 for opaque.
-func fill(img *media.Image, r rect, c RGB, alpha int) {
+func fill(img *media.Image, r rect, c rgb, alpha int) {
 	r = r.clip(img)
 	if r.empty() {
 		return
@@ -73,7 +73,7 @@ func fill(img *media.Image, r rect, c RGB, alpha int) {
 }
 
 // mix moves a pixel towards c by alpha/256.
-func mix(p []uint8, c RGB, alpha int) {
+func mix(p []uint8, c rgb, alpha int) {
 	_ = p[2]
 	p[0] += uint8((int(c[0]) - int(p[0])) * alpha >> 8)
 	p[1] += uint8((int(c[1]) - int(p[1])) * alpha >> 8)
@@ -81,7 +81,7 @@ func mix(p []uint8, c RGB, alpha int) {
 }
 
 // ellipse paints one without smoothing its edge, which textures don't need.
-func ellipse(img *media.Image, x, y, rx, ry float32, c RGB, alpha int) {
+func ellipse(img *media.Image, x, y, rx, ry float32, c rgb, alpha int) {
 	for py := max(0, int(y-ry)); py < min(img.H, int(y+ry)+1); py++ {
 		d := (float32(py) + 0.5 - y) / ry
 		if d = 1 - d*d; d <= 0 {
@@ -148,7 +148,7 @@ func (p *pen) end() *mask {
 
 // paint lays c over img where the mask is, moved by dx and dy; alpha is 256 for
 // opaque.
-func paint(img *media.Image, m *mask, dx, dy int, c RGB, alpha int) {
+func paint(img *media.Image, m *mask, dx, dy int, c rgb, alpha int) {
 	r := rect{m.x0 + dx, m.y0 + dy, m.x1 + dx, m.y1 + dy}.clip(img)
 	if r.empty() {
 		return

@@ -37,21 +37,27 @@ func NewContest(seed uint64, seconds int, opts FilmOptions) (*Contest, error) {
 	}
 	c := &Contest{Film: f}
 	rng := f.rng(stepPlan, 0)
-	players := names(rng, 8+rng.IntN(9))
+	players := names(rng, 8+rng.IntN(9), opts.HeldOut)
 	c.turns(rng, players)
 	perfect := rng.IntN(len(c.Attempts))
 	c.Attempts[perfect].Scores = [5]int{10, 10, 10, 10, 10}
 	c.Perfect = c.Attempts[perfect]
-	best := map[string]int{}
+	best, free := map[string]int{}, 0 // nothing is on from second free on
 	for i, a := range c.Attempts {
+		if a.At-4 >= free && chance(rng, 0.4) {
+			caption := Overlay{fmt.Sprintf("%s\nAttempt %d", a.Player, i+1), between(rng, 0.05, 0.08) * float32(f.opts.H)}
+			f.events = append(f.events, Event{a.At - 4, 3, caption})
+		}
 		best[a.Player] = max(best[a.Player], a.Total())
 		f.events = append(f.events, Event{a.At, a.For, a.Cards})
-		at, end := a.At+a.For, seconds
+		end := seconds
 		if i+1 < len(c.Attempts) {
 			end = c.Attempts[i+1].At
 		}
-		if n := min(end-at, 3+rng.IntN(3)); n >= 2 && chance(rng, 0.85) {
-			f.events = append(f.events, Event{at, n, standings(best)})
+		free = a.At + a.For
+		if n := min(end-free, 3+rng.IntN(3)); n >= 2 && chance(rng, 0.85) {
+			f.events = append(f.events, Event{free, n, standings(best)})
+			free += n
 		}
 	}
 	f.sort()
@@ -59,10 +65,10 @@ func NewContest(seed uint64, seconds int, opts FilmOptions) (*Contest, error) {
 }
 
 // names invents the names of players, all different.
-func names(rng *rand.Rand, n int) []string {
+func names(rng *rand.Rand, n int, heldOut bool) []string {
 	var list []string
 	for len(list) < n {
-		if name := Name(rng); !slices.Contains(list, name) {
+		if name := Name(rng, heldOut); !slices.Contains(list, name) {
 			list = append(list, name)
 		}
 	}
@@ -125,7 +131,7 @@ func (p *Painter) courtFloor(rng *rand.Rand, img *media.Image) {
 		curve(img, 1, between(rng, 0.3, 0.7), 0)
 	}
 	horizon := h * between(rng, 0.35, 0.55)
-	wood := RGB{uint8(170 + rng.IntN(60)), uint8(115 + rng.IntN(50)), uint8(60 + rng.IntN(50))}
+	wood := rgb{uint8(170 + rng.IntN(60)), uint8(115 + rng.IntN(50)), uint8(60 + rng.IntN(50))}
 	dark := wood
 	mix(dark[:], black, 70)
 	lut := ramp(nil, dark, wood)
@@ -148,16 +154,16 @@ func (p *Painter) courtFloor(rng *rand.Rand, img *media.Image) {
 	// The basket hangs before the crowd.
 	bw, bh := w*0.13, h*0.13
 	by := horizon - bh - h*between(rng, 0.05, 0.15)
-	p.stroke(img, cx, by+bh/2, cx, horizon, 3, RGB{60, 60, 66}, 256)
-	fill(img, rect{int(cx - bw/2), int(by), int(cx + bw/2), int(by + bh)}, RGB{225, 228, 232}, 230)
-	fill(img, rect{int(cx - bw/6), int(by + bh*0.4), int(cx + bw/6), int(by + bh*0.42 + 1)}, RGB{210, 60, 30}, 256)
-	p.stroke(img, cx-bw/5, by+bh*0.95, cx+bw/5, by+bh*0.95, 3, RGB{230, 90, 20}, 256)
+	p.stroke(img, cx, by+bh/2, cx, horizon, 3, rgb{60, 60, 66}, 256)
+	fill(img, rect{int(cx - bw/2), int(by), int(cx + bw/2), int(by + bh)}, rgb{225, 228, 232}, 230)
+	fill(img, rect{int(cx - bw/6), int(by + bh*0.4), int(cx + bw/6), int(by + bh*0.42 + 1)}, rgb{210, 60, 30}, 256)
+	p.stroke(img, cx-bw/5, by+bh*0.95, cx+bw/5, by+bh*0.95, 3, rgb{230, 90, 20}, 256)
 }
 
 // play draws players and a ball as they are after some seconds of a shot.
 func play(p *Painter, rng *rand.Rand, img *media.Image, after int) {
 	w, h := float32(img.W), float32(img.H)
-	team := [2]RGB{randomRGB(rng), randomRGB(rng)}
+	team := [2]rgb{randomRGB(rng), randomRGB(rng)}
 	t := float32(after)
 	for range 1 + rng.IntN(5) {
 		x, y := between(rng, 0.05, 0.95)*w+t*between(rng, -0.06, 0.06)*w, between(rng, 0.6, 0.95)*h
@@ -169,19 +175,19 @@ func play(p *Painter, rng *rand.Rand, img *media.Image, after int) {
 	phase -= float32(int(phase))
 	x, y := between(rng, 0.2, 0.8)*w+t*between(rng, -0.09, 0.09)*w, h*(0.9-2.4*phase*(1-phase)*between(rng, 0.5, 1.1))
 	r := h * between(rng, 0.025, 0.04)
-	ellipse(img, x, y, r, r, RGB{214, 112, 40}, 256)
-	p.stroke(img, x-r, y, x+r, y, 1, RGB{90, 40, 14}, 256)
+	ellipse(img, x, y, r, r, rgb{214, 112, 40}, 256)
+	p.stroke(img, x-r, y, x+r, y, 1, rgb{90, 40, 14}, 256)
 }
 
-func skin(rng *rand.Rand) RGB {
-	c := RGB{236, 196, 164}
-	mix(c[:], RGB{70, 42, 28}, rng.IntN(257))
+func skin(rng *rand.Rand) rgb {
+	c := rgb{236, 196, 164}
+	mix(c[:], rgb{70, 42, 28}, rng.IntN(257))
 	return c
 }
 
 // figure draws a player whose feet are at (x, y); stride in (−1, 1) says how the
 // limbs swing.
-func (p *Painter) figure(img *media.Image, x, y, size, stride float32, shirt, body RGB) {
+func (p *Painter) figure(img *media.Image, x, y, size, stride float32, shirt, body rgb) {
 	hip, shoulder := y-size*0.45, y-size*0.8
 	limb := size * 0.09
 	d := stride * size * 0.22

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/image/math/f32"
 )
 
 // Design is something to draw over a scene, for one second or several: t counts
@@ -35,7 +33,7 @@ type Cards struct {
 	Scores [5]int
 }
 
-// Chart is a bar for every label.
+// Chart is a bar for every label, of which there is one at least.
 type Chart struct {
 	Title  string
 	Labels []string
@@ -74,15 +72,15 @@ func (b box) rect() rect { return rect{int(b.x0), int(b.y0), int(b.x1), int(b.y1
 
 // theme is the look of one design.
 type theme struct {
-	st                 Style
-	back, ink, bar     RGB
-	inkOnBar           RGB
-	opacity            int
-	upper, squareEdged bool
+	st             style
+	back, ink, bar rgb
+	inkOnBar       rgb
+	opacity        int
+	upper          bool
 }
 
 func (p *Painter) theme(rng *rand.Rand) theme {
-	t := theme{st: Style{Face: p.face(rng), Leading: 1.8, Opacity: 256}, opacity: 256, upper: chance(rng, 0.35)}
+	t := theme{st: style{face: p.face(rng), leading: 1.8, opacity: 256}, opacity: 256, upper: chance(rng, 0.35)}
 	if chance(rng, 0.3) {
 		t.opacity = 180 + rng.IntN(76)
 	}
@@ -99,7 +97,7 @@ func (p *Painter) theme(rng *rand.Rand) theme {
 }
 
 // contrast draws a colour that stands out from another.
-func (p *Painter) contrast(rng *rand.Rand, on RGB) RGB {
+func (p *Painter) contrast(rng *rand.Rand, on rgb) rgb {
 	for range 20 {
 		c := inkColour(rng)
 		if d := c.luma() - on.luma(); d > 95 || d < -95 {
@@ -114,18 +112,18 @@ func (p *Painter) contrast(rng *rand.Rand, on RGB) RGB {
 
 // put sets one line in a box, as large as size and the box allow. Align is −1 for
 // left, 0 for the middle and 1 for right.
-func (p *Painter) put(s *Scene, t *theme, c RGB, text string, b box, size, align float32) {
+func (p *Painter) put(s *Scene, t *theme, c rgb, text string, b box, size, align float32) {
 	st := t.st
-	st.Colour = c
-	if t.upper || st.Face.noLower {
+	st.colour = c
+	if t.upper || st.face.noLower {
 		text = strings.ToUpper(text)
 	}
-	st.Cap = 1
+	st.cap = 1
 	w := measure(text, &st)
-	st.Cap = min(size, (b.x1-b.x0)/w, (b.y1-b.y0)/1.5)
-	w *= st.Cap
+	st.cap = min(size, (b.x1-b.x0)/w, (b.y1-b.y0)/1.5)
+	w *= st.cap
 	x := b.x0 + (b.x1-b.x0-w)*(align+1)/2
-	base := (b.y0+b.y1)/2 + st.Cap/2
+	base := (b.y0+b.y1)/2 + st.cap/2
 	p.line(s, text, &st, turn{cos: 1}, x, base, w)
 }
 
@@ -137,15 +135,21 @@ func (p *Painter) panel(s *Scene, t *theme, b box) {
 func (o Overlay) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, o.Cap)
-	st.Opacity = 230 + rng.IntN(27)
-	width := w * between(rng, 0.55, 0.95)
+	st.opacity = 230 + rng.IntN(27)
+	for range 8 { // the text is to look as it was given
+		if !st.face.noLower {
+			break
+		}
+		st.face = p.face(rng)
+	}
+	width := min(w*between(rng, 0.55, 0.95), w-8)
 	var b block
-	for b = wrap(o.Text, st, width); b.w > w-8 || b.h > h-6; b = wrap(o.Text, st, w*0.95) {
-		st.Cap *= 0.93
-		st.Spacing, st.Angle = min(st.Spacing, 0.05), 0
+	for b = wrap(o.Text, st, width); (b.w > w-8 || b.h > h-6) && st.cap > 1; b = wrap(o.Text, st, w-8) {
+		st.cap *= 0.93
+		st.spacing, st.angle = min(st.spacing, 0.05), 0
 	}
 	x, y := 4+(w-b.w-8)*rng.Float32(), 3+(h-b.h-6)*rng.Float32()
-	b.style.colour(rng, s.Image, b.frame(x, y), false)
+	b.style.pickColour(rng, s.Image, b.frame(x, y), plainly)
 	p.draw(s, &b, x, y)
 }
 
@@ -241,9 +245,17 @@ func (c Cards) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	gap := bw * between(rng, 0.015, 0.04)
 	cw := (bw - 6*gap) / 5
 	size := min(cw*0.55, bh*between(rng, 0.2, 0.3))
+	people, top := chance(rng, 0.35), y+bh*0.29
+	if people {
+		top = y + bh*0.43
+	}
 	for i, v := range c.Scores {
 		cx := x + gap + float32(i)*(cw+gap)
-		r := box{cx, y + bh*0.29, cx + cw, y + bh*0.73}
+		r := box{cx, top, cx + cw, y + bh*0.73}
+		if people { // a judge holds the card
+			fill(s.Image, rect{int(cx - gap/2), int(y + bh*0.41), int(cx + cw + gap/2), int(y + bh*0.76)}, calmRGB(rng), 256)
+			ellipse(s.Image, cx+cw/2, y+bh*0.35, bh*0.06, bh*0.075, skin(rng), 256)
+		}
 		fill(s.Image, r.rect(), card, 256)
 		p.put(s, &t, ink, strconv.Itoa(v), r, size, 0)
 	}
@@ -308,7 +320,7 @@ func (p *Painter) NewTable(rng *rand.Rand) Table {
 		t.Title = title(p.words(rng, 2))
 	}
 	for range 3 + rng.IntN(4) {
-		row := []string{Name(rng)}
+		row := []string{Name(rng, p.opts.HeldOut)}
 		for _, head := range t.Head[1:] {
 			cell := strconv.Itoa(1 + rng.IntN(200))
 			switch head {
@@ -343,8 +355,8 @@ func (d Table) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	}
 	rowH := min((b.y1-y)/float32(len(d.Rows)+1), bh*0.17)
 	striped := chance(rng, 0.4)
-	first := 0.45 // of the width, for names
-	rest := (bw * (0.94 - 0.45)) / float32(max(1, len(d.Head)-1))
+	const first = 0.45 // of the width, for names
+	rest := bw * (0.94 - first) / float32(max(1, len(d.Head)-1))
 	for i, row := range append([][]string{d.Head}, d.Rows...) {
 		ink := t.ink
 		if i == 0 {
@@ -357,7 +369,7 @@ func (d Table) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 		for j, cell := range row {
 			cw, align := rest, float32(1)
 			if j == 0 {
-				cw, align = bw*float32(first), -1
+				cw, align = bw*first, -1
 			}
 			p.put(s, &t, ink, cell, box{x, y, x + cw - 3, y + rowH}, rowH*0.5, align)
 			x += cw
@@ -370,29 +382,22 @@ func (d Table) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 func (d Sign) Draw(p *Painter, rng *rand.Rand, s *Scene, _ int) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, h*between(rng, 0.06, 0.16))
-	st.Centred, st.Opacity = true, 256
+	st.centred, st.opacity = true, 256
 	b := wrap(d.Text, st, w*0.6)
-	for b.w > w*0.8 || b.h > h*0.7 {
-		st.Cap *= 0.9
+	for (b.w > w*0.8 || b.h > h*0.7) && st.cap > 1 {
+		st.cap *= 0.9
 		b = wrap(d.Text, st, w*0.6)
 	}
 	back := randomRGB(rng)
-	b.style.Colour = p.contrast(rng, back)
+	b.style.colour = p.contrast(rng, back)
 	x, y := between(rng, w*0.08, w*0.92-b.w), between(rng, h*0.1, h*0.9-b.h)
-	pad := st.Cap * between(rng, 0.5, 0.9)
-	t := newTurn(st.Angle, x+b.w/2, y+b.h/2)
+	pad := st.cap * between(rng, 0.5, 0.9)
+	t := newTurn(st.angle, x+b.w/2, y+b.h/2)
 	if chance(rng, 0.5) { // a post
-		fill(s.Image, rect{int(x + b.w*0.47), int(y + b.h/2), int(x+b.w*0.53) + 1, s.Image.H}, RGB{90, 88, 86}, 256)
+		fill(s.Image, rect{int(x + b.w*0.47), int(y + b.h/2), int(x+b.w*0.53) + 1, s.Image.H}, rgb{90, 88, 86}, 256)
 	}
-	board := func(pad float32, c RGB) {
-		var pts [4]f32.Vec2
-		for i, v := range [4]f32.Vec2{{-pad, -pad}, {b.w + pad, -pad}, {b.w + pad, b.h + pad}, {-pad, b.h + pad}} {
-			pts[i][0], pts[i][1] = t.at(x+v[0], y+v[1])
-		}
-		p.polygon(s.Image, pts[:], c, 256)
-	}
-	board(pad, b.style.Colour)
-	board(pad-max(1, st.Cap*0.12), back)
+	p.box(s.Image, &b, t, x, y, pad, b.style.colour, 256)
+	p.box(s.Image, &b, t, x, y, pad-max(1, st.cap*0.12), back, 256)
 	p.draw(s, &b, x, y)
 }
 

@@ -78,8 +78,11 @@ func NewFilm(seed uint64, seconds int, opts FilmOptions) (*Film, error) {
 }
 
 func newFilm(seed uint64, seconds int, opts FilmOptions) (*Film, error) {
-	if opts.W == 0 {
+	if opts.W == 0 && opts.H == 0 {
 		opts.W, opts.H = 320, 180
+	}
+	if opts.W < 32 || opts.H < 32 {
+		return nil, fmt.Errorf("render: frames of %d by %d pixels; at least 32 by 32", opts.W, opts.H)
 	}
 	if seconds < 1 {
 		return nil, fmt.Errorf("render: a film of %d seconds", seconds)
@@ -152,7 +155,7 @@ func (p *Painter) NewDesign(rng *rand.Rand, w, h, seconds int) Design {
 	case 0:
 		return NewBoard(rng)
 	case 1:
-		return NewCards(rng, Name(rng))
+		return NewCards(rng, Name(rng, p.opts.HeldOut))
 	case 2:
 		return p.NewChart(rng)
 	case 3:
@@ -235,9 +238,12 @@ func (f *Film) still(i int) *media.Image {
 			d[0].image = media.NewImage(f.opts.W*5/4, f.opts.H*5/4)
 		}
 		rng := f.rng(stepShot, i)
-		if f.shots[i].court {
+		switch {
+		case f.shots[i].court:
 			f.p.courtFloor(rng, d[0].image)
-		} else {
+		case chance(rng, 0.4):
+			f.p.photo(rng, d[0].image)
+		default:
 			f.p.background(rng, d[0].image)
 			if chance(rng, 0.15) {
 				f.p.clutter(rng, d[0].image)

@@ -142,7 +142,7 @@ func isHeldOut(family string) bool {
 // unsuited are fonts with ASCII that isn't letters, or that people can't read
 // when it is small.
 func unsuited(name string) bool {
-	for _, s := range []string{"Symbol", "Emoji", "Dingbat", "Music", "Math", "Braille", "Hairline", "Thin", "Biolinum_K", "Fallback", "Z003", "D050000L"} {
+	for _, s := range []string{"Symbol", "Emoji", "Dingbat", "Music", "Math", "Braille", "Hairline", "Thin", "Biolinum_K", "Fallback", "Z003", "D050000L", "OCRBE"} {
 		if strings.Contains(name, s) {
 			return true
 		}
@@ -175,7 +175,7 @@ func parseFace(name string, data []byte) (*Face, error) {
 			return nil, fmt.Errorf("render: font %s: %q: %w", name, r, err)
 		}
 		f.ascii[r-' '] = o
-		if strings.ContainsRune("aemnx", r) && top < 0.93 {
+		if strings.ContainsRune("aemnx", r) && top < 0.9 {
 			f.noLower = false
 		}
 		f.Ascent, f.Descent = max(f.Ascent, top), max(f.Descent, bottom)

@@ -25,7 +25,7 @@ var (
 	Motions = []string{"still", "moving left", "moving right", "moving up", "moving down", "growing", "shrinking"}
 )
 
-var paints = map[string]RGB{
+var paints = map[string]rgb{
 	"red": {222, 28, 30}, "green": {28, 160, 52}, "blue": {36, 72, 222}, "yellow": {250, 222, 30},
 	"orange": {248, 140, 18}, "purple": {142, 48, 184}, "white": {246, 246, 246}, "black": {14, 14, 14},
 }
@@ -120,7 +120,7 @@ func (o Object) Draw(p *Painter, rng *rand.Rand, s *Scene, t int) {
 }
 
 // near says whether much of a part of a picture is like a colour.
-func near(img *media.Image, r rect, c RGB) bool {
+func near(img *media.Image, r rect, c rgb) bool {
 	r = r.clip(img)
 	n, like := 0, 0
 	for y := r.y0; y < r.y1; y += 2 {
@@ -141,7 +141,7 @@ func near(img *media.Image, r rect, c RGB) bool {
 }
 
 // polygons paints paths as one shape: those against the clock are holes.
-func (p *Painter) polygons(img *media.Image, paths [][]f32.Vec2, c RGB) {
+func (p *Painter) polygons(img *media.Image, paths [][]f32.Vec2, c rgb) {
 	if !p.pen.begin(img, bounds(paths[0], 1)) {
 		return
 	}

@@ -3,6 +3,7 @@ package render
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 
 	"github.com/handscroll/handscroll/internal/media"
 )
@@ -26,7 +27,8 @@ type Painter struct {
 	families [][]*Face
 	pen      pen
 	noise    noise
-	tmp      *media.Image
+	half     [2]media.Image
+	tmp      []uint8
 	sums     []int32
 	boxes    []rect
 	jpeg     jpegBuffer
@@ -78,18 +80,13 @@ func (p *Painter) Text(rng *rand.Rand, w, h int) *Scene {
 		scale = between(rng, 0.75, 1.7)
 	}
 	rw, rh := int(float32(w)*scale+0.5), int(float32(h)*scale+0.5)
-	s := &Scene{Image: media.NewImage(rw, rh)}
-	p.background(rng, s.Image)
-	switch v := rng.Float32(); {
-	case v < 0.08:
-		p.clutter(rng, s.Image)
-	case v < 0.33:
-		p.page(rng, s, scale)
-	default:
-		if v < 0.42 {
-			p.clutter(rng, s.Image)
-		}
-		p.scatter(rng, s, scale)
+	var s *Scene
+	if chance(rng, 0.12) {
+		s = p.part(rng, rw, rh)
+	} else {
+		s = &Scene{Image: media.NewImage(rw, rh)}
+		p.background(rng, s.Image)
+		p.fill(rng, s, scale)
 	}
 	if rw != w || rh != h {
 		out := media.NewImage(w, h)
@@ -102,15 +99,47 @@ func (p *Painter) Text(rng *rand.Rand, w, h int) *Scene {
 	return s
 }
 
+// fill puts text on a crop, or what may be taken for it, or both.
+func (p *Painter) fill(rng *rand.Rand, s *Scene, scale float32) {
+	switch v := rng.Float32(); {
+	case v < 0.08:
+		p.clutter(rng, s.Image)
+	case v < 0.3:
+		p.page(rng, s, scale)
+	case v < 0.4:
+		p.clutter(rng, s.Image)
+		p.scatter(rng, s, scale)
+	default:
+		p.scatter(rng, s, scale)
+	}
+}
+
+// part is a piece of a designed frame.
+func (p *Painter) part(rng *rand.Rand, w, h int) *Scene {
+	k := between(rng, 1, 1.5)
+	fw, fh := int(float32(w)*k), int(float32(max(h, w*9/16))*k)
+	frame := &Scene{Image: media.NewImage(fw, fh)}
+	p.background(rng, frame.Image)
+	p.NewDesign(rng, fw, fh, 1).Draw(p, rng, frame, 0)
+	return frame.crop(rng.IntN(fw-w+1), rng.IntN(fh-h+1), w, h)
+}
+
 // scatter puts blocks of text wherever there is room.
 func (p *Painter) scatter(rng *rand.Rand, s *Scene, scale float32) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	p.boxes = p.boxes[:0]
 	cut := chance(rng, 0.15) // text may stick out of the crop
-	most := p.capHeight(rng, h/scale/2) * 1.5
+	most := h / scale / 2
+	if chance(rng, 0.65) {
+		most = p.capHeight(rng, most) * 1.5
+	}
 	for misses, want := 0, 1+rng.IntN(16); misses < 12 && len(p.boxes) < want; {
 		st := p.randomStyle(rng, scale*p.capHeight(rng, min(most, h/scale/2)))
-		b := wrap(p.phrase(rng), st, w*between(rng, 0.4, 0.97))
+		text := p.phrase(rng)
+		if words := strings.Fields(text); st.cap > h/6 { // large texts are short
+			text = strings.Join(words[:1+rng.IntN(min(2, len(words)))], " ")
+		}
+		b := wrap(text, st, w*between(rng, 0.4, 0.97))
 		x, y := (w-b.w-6)*rng.Float32()+3, (h-b.h-4)*rng.Float32()+2
 		if cut {
 			x, y = between(rng, -b.w/2, w-b.w/2), between(rng, -b.h/3, h-b.h*2/3)
@@ -121,9 +150,17 @@ func (p *Painter) scatter(rng *rand.Rand, s *Scene, scale float32) {
 			continue
 		}
 		p.boxes = append(p.boxes, r)
-		b.style.colour(rng, s.Image, r, chance(rng, 0.12))
+		b.style.pickColour(rng, s.Image, r, ease(rng))
 		p.draw(s, &b, x, y)
 	}
+}
+
+// ease is that of one text in a crop: one in eight is faint.
+func ease(rng *rand.Rand) int {
+	if chance(rng, 0.12) {
+		return faint
+	}
+	return legible
 }
 
 func (p *Painter) taken(r rect) bool {
@@ -139,7 +176,7 @@ func (p *Painter) taken(r rect) bool {
 func (p *Painter) page(rng *rand.Rand, s *Scene, scale float32) {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	st := p.randomStyle(rng, scale*p.capHeight(rng, 26))
-	st.Angle /= 2
+	st.angle /= 2
 	margin := between(rng, 2, 0.12*w)
 	width := w - 2*margin
 	var b block
@@ -151,9 +188,9 @@ func (p *Painter) page(rng *rand.Rand, s *Scene, scale float32) {
 	}
 	for len(b.lines) > 1 && b.h > h-2 {
 		n := len(b.lines) - 1
-		b.lines, b.width, b.h = b.lines[:n], b.width[:n], b.h-st.Leading*st.Cap
+		b.lines, b.width, b.h = b.lines[:n], b.width[:n], b.h-st.leading*st.cap
 	}
 	x, y := margin, max(1, (h-b.h)*rng.Float32())
-	b.style.colour(rng, s.Image, b.frame(x, y), chance(rng, 0.1))
+	b.style.pickColour(rng, s.Image, b.frame(x, y), ease(rng))
 	p.draw(s, &b, x, y)
 }

@@ -11,12 +11,8 @@ import (
 	"github.com/handscroll/handscroll/internal/media"
 )
 
-// halve averages two by two pixels of src into dst, and returns dst with as much
-// memory as it needs.
-func halve(dst, src *media.Image) *media.Image {
-	if dst == nil || dst == src {
-		dst = &media.Image{}
-	}
+// halve averages two by two pixels of src into dst.
+func halve(dst, src *media.Image) {
 	dst.W, dst.H = src.W/2, src.H/2
 	dst.Pix = grow(dst.Pix, 3*dst.W*dst.H)
 	for y := range dst.H {
@@ -28,14 +24,14 @@ func halve(dst, src *media.Image) *media.Image {
 			}
 		}
 	}
-	return dst
 }
 
 // resample fills dst with the box (x0, y0)–(x1, y1) of src, bilinearly, averaging
 // first what becomes much smaller.
 func (p *Painter) resample(dst, src *media.Image, x0, y0, x1, y1 float32) {
-	for x1-x0 > 1.7*float32(dst.W) && y1-y0 > 1.7*float32(dst.H) && src.W > 3 && src.H > 3 {
-		src = halve(nil, src)
+	for i := 0; x1-x0 > 1.7*float32(dst.W) && y1-y0 > 1.7*float32(dst.H) && src.W > 3 && src.H > 3; i ^= 1 {
+		halve(&p.half[i], src)
+		src = &p.half[i]
 		x0, y0, x1, y1 = x0/2, y0/2, x1/2, y1/2
 	}
 	p.sums = grow(p.sums, 2*dst.W)
@@ -87,12 +83,9 @@ func (p *Painter) blur(img *media.Image, n int) {
 }
 
 func (p *Painter) boxBlur(img *media.Image, n int) {
-	if p.tmp == nil {
-		p.tmp = &media.Image{}
-	}
 	w, h := img.W, img.H
-	p.tmp.Pix = grow(p.tmp.Pix, len(img.Pix))
-	tmp := p.tmp.Pix
+	p.tmp = grow(p.tmp, len(img.Pix))
+	tmp := p.tmp
 	size := int32(2*n + 1)
 	inv := (1<<16 + size - 1) / size
 	for y := range h {
@@ -130,11 +123,8 @@ func (p *Painter) boxBlur(img *media.Image, n int) {
 // side.
 func (p *Painter) soften(img *media.Image, weight int) {
 	w, h := img.W, img.H
-	if p.tmp == nil {
-		p.tmp = &media.Image{}
-	}
-	p.tmp.Pix = grow(p.tmp.Pix, len(img.Pix))
-	tmp, mid := p.tmp.Pix, 16-2*weight
+	p.tmp = grow(p.tmp, len(img.Pix))
+	tmp, mid := p.tmp, 16-2*weight
 	copy(tmp, img.Pix)
 	for y := range h {
 		src, dst := img.Pix[3*y*w:3*(y+1)*w], tmp[3*y*w:3*(y+1)*w]
@@ -193,12 +183,12 @@ func (p *Painter) wear(rng *rand.Rand, img *media.Image) {
 	}
 	if chance(rng, 0.35) {
 		sigma := between(rng, 1.5, 7)
-		if chance(rng, 0.2) {
+		if chance(rng, 0.1) {
 			sigma *= 2
 		}
 		p.noise.speckle(rng, img, sigma, chance(rng, 0.6))
 	}
 	if chance(rng, 0.4) {
-		p.compress(img, 40+rng.IntN(55))
+		p.compress(img, 48+rng.IntN(48))
 	}
 }

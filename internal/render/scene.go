@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/handscroll/handscroll/internal/media"
@@ -45,8 +46,30 @@ func (s *Scene) scale(fx, fy float32) {
 	}
 }
 
-// clip drops the glyphs whose centre is out of the picture, and the lines of
-// which nothing is left.
+// crop is the part of a scene from (x, y) of w by h pixels.
+func (s *Scene) crop(x, y, w, h int) *Scene {
+	out := &Scene{Image: media.NewImage(w, h), Lines: s.Lines, Objects: s.Objects}
+	for i := range h {
+		copy(out.Image.Pix[3*i*w:3*(i+1)*w], s.Image.Pix[3*((y+i)*s.Image.W+x):])
+	}
+	dx, dy := float32(x), float32(y)
+	for i := range out.Lines {
+		l := &out.Lines[i]
+		l.X0, l.Y0, l.X1, l.Y1 = l.X0-dx, l.Y0-dy, l.X1-dx, l.Y1-dy
+		for j := range l.Glyphs {
+			l.Glyphs[j].X -= dx
+			l.Glyphs[j].Y -= dy
+		}
+	}
+	for i := range out.Objects {
+		out.Objects[i].X -= dx
+		out.Objects[i].Y -= dy
+	}
+	return out
+}
+
+// clip drops the glyphs and objects whose centre is out of the picture, and the
+// lines of which nothing is left.
 func (s *Scene) clip() {
 	w, h := float32(s.Image.W), float32(s.Image.H)
 	kept := s.Lines[:0]
@@ -67,6 +90,7 @@ func (s *Scene) clip() {
 		}
 	}
 	s.Lines = kept
+	s.Objects = slices.DeleteFunc(s.Objects, func(o Object) bool { return o.X < 0 || o.X >= w || o.Y < 0 || o.Y >= h })
 }
 
 func trimSpaces(g []Glyph) []Glyph {

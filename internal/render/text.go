@@ -12,47 +12,44 @@ import (
 	"github.com/handscroll/handscroll/internal/media"
 )
 
-// Backing is what is put behind text or around it.
-type Backing uint8
-
-// The backings.
+// What is put behind text or around it.
 const (
-	Plain Backing = iota
-	Box
-	Outline
-	Shadow
+	plain = iota
+	boxed
+	outlined
+	shadowed
 )
 
-// Style is how text is drawn.
-type Style struct {
-	Face    *Face
-	Cap     float32 // height of capitals in pixels
-	Spacing float32 // between letters, in cap heights
-	Leading float32 // from line to line, in cap heights
-	Centred bool
-	Angle   float32 // clockwise, in radians
-	Colour  RGB
-	Opacity int // of 256
-	Backing Backing
-	Behind  RGB // the colour of the backing
-	Cover   int // opacity of a box, of 256
+// style is how text is drawn.
+type style struct {
+	face    *Face
+	cap     float32 // height of capitals in pixels
+	spacing float32 // between letters, in cap heights
+	leading float32 // from line to line, in cap heights
+	centred bool
+	angle   float32 // clockwise, in radians
+	colour  rgb
+	opacity int // of 256
+	backing int
+	behind  rgb // the colour of the backing
+	cover   int // opacity of a box, of 256
 }
 
 // block is text broken into lines, before it has a place.
 type block struct {
-	style Style
+	style style
 	lines []string
 	width []float32
 	w, h  float32 // of the box around all lines
 }
 
 // wrap breaks text into lines no wider than width, at spaces, and at newlines.
-func wrap(text string, st Style, width float32) block {
+func wrap(text string, st style, width float32) block {
 	b := block{style: st}
 	for para := range strings.SplitSeq(text, "\n") {
 		line, lineW := "", float32(0)
 		for word := range strings.FieldsSeq(para) {
-			if st.Face.noLower {
+			if st.face.noLower {
 				word = strings.ToUpper(word)
 			}
 			w := measure(word, &st)
@@ -72,7 +69,7 @@ func wrap(text string, st Style, width float32) block {
 		}
 	}
 	if n := len(b.lines); n > 0 {
-		b.h = st.Cap * (st.Leading*float32(n-1) + st.Face.Ascent + st.Face.Descent)
+		b.h = st.cap * (st.leading*float32(n-1) + st.face.Ascent + st.face.Descent)
 	}
 	return b
 }
@@ -82,13 +79,13 @@ func (b *block) add(line string, w float32) {
 }
 
 // measure returns the width of text set in one line.
-func measure(text string, st *Style) float32 {
+func measure(text string, st *style) float32 {
 	w := float32(0)
 	for _, r := range text {
-		g, _ := st.Face.glyph(r)
-		w += g.advance + st.Spacing
+		g, _ := st.face.glyph(r)
+		w += g.advance + st.spacing
 	}
-	return w * st.Cap
+	return w * st.cap
 }
 
 // turn is a rotation about a point.
@@ -106,9 +103,9 @@ func (t turn) at(x, y float32) (float32, float32) {
 
 // frame is the box of pixels that a block at (x, y) needs with what is around it.
 func (b *block) frame(x, y float32) rect {
-	t := newTurn(b.style.Angle, x+b.w/2, y+b.h/2)
+	t := newTurn(b.style.angle, x+b.w/2, y+b.h/2)
 	var corners [4]f32.Vec2
-	pad := 0.35*b.style.Cap + 1
+	pad := 0.35*b.style.cap + 1
 	for i := range corners {
 		cx, cy := x-pad+float32(i&1)*(b.w+2*pad), y-pad+float32(i>>1)*(b.h+2*pad)
 		corners[i][0], corners[i][1] = t.at(cx, cy)
@@ -120,50 +117,47 @@ func (b *block) frame(x, y float32) rect {
 // scene.
 func (p *Painter) draw(s *Scene, b *block, x, y float32) {
 	st := &b.style
-	t := newTurn(st.Angle, x+b.w/2, y+b.h/2)
-	if st.Backing == Box {
-		p.box(s.Image, b, t, x, y)
+	t := newTurn(st.angle, x+b.w/2, y+b.h/2)
+	if st.backing == boxed {
+		p.box(s.Image, b, t, x, y, 0.3*st.cap+1, st.behind, st.cover)
 	}
-	base := y + st.Cap*st.Face.Ascent
+	base := y + st.cap*st.face.Ascent
 	for i, text := range b.lines {
 		lx := x
-		if st.Centred {
+		if st.centred {
 			lx += (b.w - b.width[i]) / 2
 		}
-		p.line(s, text, st, t, lx, base+float32(i)*st.Leading*st.Cap, b.width[i])
+		p.line(s, text, st, t, lx, base+float32(i)*st.leading*st.cap, b.width[i])
 	}
 }
 
-func (p *Painter) box(img *media.Image, b *block, t turn, x, y float32) {
-	pad := 0.3*b.style.Cap + 1
+// box paints a box around a block at (x, y), with pad pixels of room.
+func (p *Painter) box(img *media.Image, b *block, t turn, x, y, pad float32, c rgb, alpha int) {
 	var pts [4]f32.Vec2
-	for i, c := range [4]f32.Vec2{{-pad, -pad}, {b.w + pad, -pad}, {b.w + pad, b.h + pad}, {-pad, b.h + pad}} {
-		pts[i][0], pts[i][1] = t.at(x+c[0], y+c[1])
+	for i, v := range [4]f32.Vec2{{-pad, -pad}, {b.w + pad, -pad}, {b.w + pad, b.h + pad}, {-pad, b.h + pad}} {
+		pts[i][0], pts[i][1] = t.at(x+v[0], y+v[1])
 	}
-	if p.pen.begin(img, bounds(pts[:], 1)) {
-		p.pen.polygon(pts[:])
-		paint(img, p.pen.end(), 0, 0, b.style.Behind, b.style.Cover)
-	}
+	p.polygon(img, pts[:], c, alpha)
 }
 
 // line draws one line from x along the baseline y, in the frame of t.
-func (p *Painter) line(s *Scene, text string, st *Style, t turn, x, y, width float32) {
-	top, bottom := y-st.Face.Ascent*st.Cap, y+st.Face.Descent*st.Cap
+func (p *Painter) line(s *Scene, text string, st *style, t turn, x, y, width float32) {
+	top, bottom := y-st.face.Ascent*st.cap, y+st.face.Descent*st.cap
 	var corners [4]f32.Vec2
 	for i := range corners {
 		corners[i][0], corners[i][1] = t.at(x+float32(i&1)*width, top+float32(i>>1)*(bottom-top))
 	}
-	margin := 0.25*st.Cap + 3 // letters lean out of their boxes
+	margin := 0.25*st.cap + 3 // letters lean out of their boxes
 	r := bounds(corners[:], margin)
 	visible := p.pen.begin(s.Image, r)
 	l := Line{Glyphs: make([]Glyph, 0, utf8.RuneCountInString(text))}
 	for _, r := range text {
-		g, shown := st.Face.glyph(r)
-		w := (g.advance + st.Spacing) * st.Cap
-		gx, gy := t.at(x+w/2, y-st.Cap/2)
-		l.Glyphs = append(l.Glyphs, Glyph{shown, gx, gy, w, st.Cap})
+		g, shown := st.face.glyph(r)
+		w := (g.advance + st.spacing) * st.cap
+		gx, gy := t.at(x+w/2, y-st.cap/2)
+		l.Glyphs = append(l.Glyphs, Glyph{shown, gx, gy, w, st.cap})
 		if visible {
-			p.pen.outline(g, st.Cap, t, x+st.Spacing*st.Cap/2, y)
+			p.pen.outline(g, st.cap, t, x+st.spacing*st.cap/2, y)
 		}
 		x += w
 	}
@@ -212,17 +206,17 @@ func (p *pen) outline(g *outline, size float32, t turn, x, y float32) {
 }
 
 // ink paints the letters of the pen, over their outline or shadow.
-func (p *Painter) ink(img *media.Image, st *Style) {
+func (p *Painter) ink(img *media.Image, st *style) {
 	m := p.pen.end()
-	switch st.Backing {
-	case Outline:
-		wide := p.pen.dilate(1 + int(st.Cap/20))
-		paint(img, wide, 0, 0, st.Behind, st.Opacity)
-	case Shadow:
-		d := 1 + int(st.Cap/14)
-		paint(img, m, d, d, st.Behind, st.Opacity*3/4)
+	switch st.backing {
+	case outlined:
+		wide := p.pen.dilate(1 + int(st.cap/20))
+		paint(img, wide, 0, 0, st.behind, st.opacity)
+	case shadowed:
+		d := 1 + int(st.cap/14)
+		paint(img, m, d, d, st.behind, st.opacity*3/4)
 	}
-	paint(img, m, 0, 0, st.Colour, st.Opacity)
+	paint(img, m, 0, 0, st.colour, st.opacity)
 }
 
 // dilate returns the mask grown by n pixels on each side, within its box.
@@ -255,16 +249,16 @@ func (p *pen) dilate(n int) *mask {
 }
 
 // randomStyle draws everything about text but its colours.
-func (p *Painter) randomStyle(rng *rand.Rand, size float32) Style {
-	st := Style{Face: p.face(rng), Cap: size, Leading: between(rng, 1.55, 2.2), Centred: chance(rng, 0.35), Opacity: 256}
+func (p *Painter) randomStyle(rng *rand.Rand, size float32) style {
+	st := style{face: p.face(rng), cap: size, leading: between(rng, 1.55, 2.2), centred: chance(rng, 0.35), opacity: 256}
 	if chance(rng, 0.25) {
-		st.Spacing = between(rng, -0.02, 0.2)
+		st.spacing = between(rng, -0.02, 0.2)
 	}
 	if chance(rng, 0.2) {
-		st.Angle = between(rng, -3, 3) * math.Pi / 180
+		st.angle = between(rng, -3, 3) * math.Pi / 180
 	}
 	if chance(rng, 0.25) {
-		st.Opacity = 205 + rng.IntN(51)
+		st.opacity = 205 + rng.IntN(51)
 	}
 	return st
 }
@@ -272,54 +266,58 @@ func (p *Painter) randomStyle(rng *rand.Rand, size float32) Style {
 // face draws a family, then one of its faces: some families have seventy.
 func (p *Painter) face(rng *rand.Rand) *Face { return pick(rng, pick(rng, p.families)) }
 
-// colour gives a style colours that can be read over a part of a picture, with a
-// backing where the picture is too restless. faint allows less contrast.
-func (st *Style) colour(rng *rand.Rand, img *media.Image, r rect, faint bool) {
+// How easily text can be read over what is behind it.
+const (
+	faint = iota
+	legible
+	plainly
+)
+
+// pickColour gives a style colours that can be read over a part of a picture, with a
+// backing where the picture is too restless.
+func (st *style) pickColour(rng *rand.Rand, img *media.Image, r rect, ease int) {
 	mean, dev := shade(img, r)
+	restless := []float32{60, 48, 26}[ease]
 	switch v := rng.Float32(); {
 	case v < 0.25:
-		st.Backing, st.Cover = Box, 256
+		st.backing, st.cover = boxed, 256
 		if chance(rng, 0.5) {
-			st.Cover = 130 + rng.IntN(110)
+			st.cover = 130 + rng.IntN(110)
 		}
-	case v < 0.35 || dev > 50:
-		st.Backing = Outline
+	case v < 0.35 || dev > restless:
+		st.backing = outlined
 	case v < 0.45:
-		st.Backing = Shadow
+		st.backing = shadowed
 	}
-	if st.Backing == Box {
-		st.Behind = boxColour(rng)
-		k := float32(st.Cover) / 256
-		mean, dev = mean*(1-k)+st.Behind.luma()*k, dev*(1-k)
+	if st.backing == boxed {
+		st.behind = boxColour(rng)
+		k := float32(st.cover) / 256
+		mean, dev = mean*(1-k)+st.behind.luma()*k, dev*(1-k)
 	}
-	need := 60 + 0.8*dev
-	if faint {
-		need = 28 + 0.6*dev
-	}
-	need = min(need, max(mean, 255-mean)-8)
+	need := min([]float32{28, 60, 85}[ease]+0.8*dev, max(mean, 255-mean)-8)
 	for range 30 {
-		st.Colour = inkColour(rng)
-		d := st.Colour.luma() - mean
+		st.colour = inkColour(rng)
+		d := st.colour.luma() - mean
 		if d < 0 {
 			d = -d
 		}
-		if d >= need && (!faint || d < need+25) {
+		if d >= need && (ease > faint || d < need+25) {
 			break
 		}
-		st.Colour = black
+		st.colour = black
 		if mean < 128 {
-			st.Colour = white
+			st.colour = white
 		}
 	}
-	if st.Backing == Outline || st.Backing == Shadow {
-		st.Behind = white
-		if st.Colour.luma() > 110 {
-			st.Behind = black
+	if st.backing == outlined || st.backing == shadowed {
+		st.behind = white
+		if st.colour.luma() > 110 {
+			st.behind = black
 		}
 	}
 }
 
-func boxColour(rng *rand.Rand) RGB {
+func boxColour(rng *rand.Rand) rgb {
 	switch rng.IntN(4) {
 	case 0:
 		return black
@@ -327,19 +325,19 @@ func boxColour(rng *rand.Rand) RGB {
 		return white
 	case 2:
 		v := uint8(rng.IntN(60))
-		return RGB{v, v, v + uint8(rng.IntN(80))}
+		return rgb{v, v, v + uint8(rng.IntN(80))}
 	}
 	return randomRGB(rng)
 }
 
-func inkColour(rng *rand.Rand) RGB {
+func inkColour(rng *rand.Rand) rgb {
 	switch rng.IntN(5) {
 	case 0:
 		return white
 	case 1:
 		return black
 	case 2:
-		return RGB{255, 255, uint8(rng.IntN(160))}
+		return rgb{255, 255, uint8(rng.IntN(160))}
 	}
 	return randomRGB(rng)
 }

@@ -68,9 +68,9 @@ func title(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
-// Name invents the name of a person.
-func Name(rng *rand.Rand) string {
-	last := title(PseudoWord(rng, false))
+// Name invents the name of a person, after [PseudoWord].
+func Name(rng *rand.Rand, heldOut bool) string {
+	last := title(PseudoWord(rng, heldOut))
 	if chance(rng, 0.3) {
 		last = title(pick(rng, nouns))
 	}
@@ -158,7 +158,7 @@ func (p *Painter) phrase(rng *rand.Rand) string {
 	case 16:
 		return quote(rng, p.words(rng, 1+rng.IntN(2)))
 	case 17:
-		return Name(rng) + pick(rng, []string{"", "", ", " + fmt.Sprint(16+rng.IntN(70)), ": " + fmt.Sprint(rng.IntN(51))})
+		return Name(rng, p.opts.HeldOut) + pick(rng, []string{"", "", ", " + fmt.Sprint(16+rng.IntN(70)), ": " + fmt.Sprint(rng.IntN(51))})
 	}
 	return p.words(rng, 1+rng.IntN(6))
 }
