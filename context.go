@@ -2,6 +2,8 @@ package handscroll
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/engine"
@@ -70,6 +72,9 @@ type Progress struct {
 	Total   int64  // bytes of text to read
 	Tokens  int    // read so far
 	Elapsed time.Duration
+	// At is how far into the film or recording Source, of Length (0 if that is not
+	// known), decoding has come. Text is read after that; then both are 0.
+	At, Length time.Duration
 }
 
 // Read appends parts to the context, in order. A part that is in the context
@@ -113,6 +118,24 @@ type Evidence struct {
 	Offset int64   // of the quote in the part's text, in bytes
 	Quote  string  // the passage as it stands there, at most 300 bytes
 	Weight float32 // share of the attention while answering, 0 to 1
+	Page   int     // of a document, slide or notebook cell, from 1; 0 for none
+	// Time is when in the film, recording or subtitle, if it is Timed.
+	Time  time.Duration
+	Timed bool
+}
+
+// Place writes where the passage is: the source with its time, page or line, as
+// in film.mp4@12:34, paper.pdf#page=3 and notes.txt:17.
+func (e *Evidence) Place() string {
+	switch {
+	case e.Timed:
+		return e.Source + "@" + engine.Clock(e.Time)
+	case e.Page > 0 && !strings.Contains(e.Source, "#page="):
+		return fmt.Sprintf("%s#page=%d", e.Source, e.Page)
+	case e.Page > 0:
+		return e.Source
+	}
+	return fmt.Sprintf("%s:%d", e.Source, e.Line)
 }
 
 // Usage counts tokens.
@@ -146,7 +169,7 @@ func answerOf(a *engine.Answer) *Answer {
 		Timings: Timings{Read: a.Read, Answer: a.Answer},
 	}
 	for _, e := range a.Evidence {
-		out.Evidence = append(out.Evidence, Evidence(e))
+		out.Evidence = append(out.Evidence, Evidence{e.Source, e.Line, e.Offset, e.Quote, e.Weight, e.Page, max(e.Time, 0), e.Time >= 0})
 	}
 	return out
 }

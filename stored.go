@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/handscroll/handscroll/internal/engine"
@@ -34,7 +35,11 @@ type Source struct {
 	Bytes  int64 // of text
 	Tokens int   // read
 	Hash   [32]byte
-	Done   bool // false if reading it was interrupted
+	Done   bool   // false if reading it was interrupted
+	Kind   string // text, picture, sound or film
+	// Entries of its frames and of its sound, and the length of a film or sound.
+	Seen, Heard int
+	Length      time.Duration
 }
 
 // Sources returns the context's parts in order.

@@ -231,7 +231,7 @@ func printAnswer(w io.Writer, a *handscroll.Answer, streamed bool) error {
 			}
 		}
 		quote := strings.Join(strings.Fields(e.Quote), " ")
-		if _, err := fmt.Fprintf(w, "%s:%d: %s\n", shown.Replace(e.Source), e.Line, shown.Replace(quote)); err != nil {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", shown.Replace(e.Place()), shown.Replace(quote)); err != nil {
 			return err
 		}
 	}
@@ -251,11 +251,13 @@ type answerJSON struct {
 }
 
 type evidenceJSON struct {
-	Source string  `json:"source"`
-	Line   int     `json:"line"`
-	Offset int64   `json:"offset"`
-	Quote  string  `json:"quote"`
-	Weight float64 `json:"weight"`
+	Source string   `json:"source"`
+	Line   int      `json:"line"`
+	Offset int64    `json:"offset"`
+	Quote  string   `json:"quote"`
+	Weight float64  `json:"weight"`
+	Page   int      `json:"page,omitempty"`
+	TimeS  *float64 `json:"time_s,omitempty"` // in a film, recording or subtitle
 }
 
 type usageJSON struct {
@@ -278,7 +280,12 @@ func printJSON(cmd *cobra.Command, a *handscroll.Answer, model identified, seed 
 	}
 	for _, e := range a.Evidence {
 		weight := math.Round(float64(e.Weight)*1e4) / 1e4
-		out.Evidence = append(out.Evidence, evidenceJSON{e.Source, e.Line, e.Offset, e.Quote, weight})
+		j := evidenceJSON{Source: e.Source, Line: e.Line, Offset: e.Offset, Quote: e.Quote, Weight: weight, Page: e.Page}
+		if e.Timed {
+			at := e.Time.Seconds()
+			j.TimeS = &at
+		}
+		out.Evidence = append(out.Evidence, j)
 	}
 	return encodeJSON(cmd, out)
 }

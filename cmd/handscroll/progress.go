@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/handscroll/handscroll"
@@ -49,9 +50,23 @@ func (s *progress) clear() {
 
 // progressLine says how far, how fast and how long still.
 func progressLine(p handscroll.Progress) string {
+	if p.At > 0 || p.Length > 0 {
+		return mediumLine(p)
+	}
 	done := float64(p.Bytes) / float64(max(p.Total, 1))
 	line := fmt.Sprintf("reading %3.0f %%  %d tokens  %s", 100*done, p.Tokens, rate(p.Tokens, p.Elapsed))
 	return line + timeLeft(done, p.Elapsed)
+}
+
+// mediumLine says how far into a film or recording reading has come, and how fast.
+func mediumLine(p handscroll.Progress) string {
+	speed := p.At.Seconds() / max(p.Elapsed.Seconds(), 1e-3)
+	line := fmt.Sprintf("watching %s  %s", filepath.Base(p.Source), p.At.Round(time.Second))
+	if p.Length == 0 {
+		return line + fmt.Sprintf("  %.0f times as fast as it plays", speed)
+	}
+	share := p.At.Seconds() / p.Length.Seconds()
+	return line + fmt.Sprintf(" of %s  %.0f %%  %.0f times as fast as it plays", p.Length.Round(time.Second), 100*share, speed) + timeLeft(share, p.Elapsed)
 }
 
 // shareLine says what is done, how much of it and how long still.

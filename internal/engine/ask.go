@@ -62,6 +62,9 @@ func (c *Context) Ask(ctx context.Context, question string) (ans *Answer, err er
 			return nil, &UnfinishedError{s.Source, s.Tokens()}
 		}
 	}
+	if sensed, err := c.askSenses(ctx, question, begin); sensed != nil || err != nil {
+		return sensed, err
+	}
 	if c.partial {
 		return nil, &UnfinishedError{Tokens: c.Tokens()}
 	}

@@ -66,8 +66,17 @@ type Context struct {
 	cached  int           // tokens that were there before any Read
 	read    time.Duration // in all Reads, or opening
 
-	view   kvcache.View
-	starts []int // position of each segment's first token, and the end
+	text   []*kvcache.Segment // the segments of tokens
+	notes  []notes            // of each
+	view   kvcache.View       // of their entries
+	starts []int              // position of each one's first token, and the end
+	sensed []sensed           // the segments of other kinds
+}
+
+// sensed is a segment of what was seen or heard.
+type sensed struct {
+	*kvcache.Segment
+	notes notes
 }
 
 // NewContext returns an empty context in memory.
@@ -86,6 +95,12 @@ func OpenContext(m *Model, dir string, opts Options) (*Context, error) {
 		return nil, err
 	}
 	c := &Context{model: m, opts: opts, pages: store, stored: true}
+	for _, s := range store.Segments() {
+		if _, err := notesOf(s); err != nil {
+			store.Close()
+			return nil, err
+		}
+	}
 	c.refresh()
 	// The decoder indexes the embedding by these ids, and a checksum is no
 	// promise about who wrote them.
@@ -103,11 +118,20 @@ func OpenContext(m *Model, dir string, opts Options) (*Context, error) {
 	return c, nil
 }
 
-// refresh rebuilds the view from the pages.
+// refresh rebuilds the views from the pages.
 func (c *Context) refresh() {
-	c.view, c.starts = nil, []int{0}
+	c.text, c.notes, c.view, c.sensed, c.starts = nil, nil, nil, nil, []int{0}
 	n := 0
 	for _, s := range c.pages.Segments() {
+		note, err := notesOf(s)
+		if err != nil {
+			continue // refused when the context was opened
+		}
+		if note.Kind != kindText {
+			c.sensed = append(c.sensed, sensed{s, note})
+			continue
+		}
+		c.text, c.notes = append(c.text, s), append(c.notes, note)
 		c.view = append(c.view, s.View()...)
 		n += s.Tokens()
 		c.starts = append(c.starts, n)
@@ -121,16 +145,29 @@ func (c *Context) Fork() *Context {
 	return f
 }
 
-// Tokens returns the length of the context.
-func (c *Context) Tokens() int { return c.starts[len(c.starts)-1] }
+// Tokens returns the length of the context: tokens of text and entries of what
+// was seen and heard.
+func (c *Context) Tokens() int {
+	n := c.textTokens()
+	for _, s := range c.sensed {
+		n += s.Tokens()
+	}
+	return n
+}
+
+func (c *Context) textTokens() int { return c.starts[len(c.starts)-1] }
 
 // Source describes one part of a context.
 type Source struct {
 	Name   string
 	Bytes  int64
-	Tokens int
-	Hash   [32]byte // SHA-256 of the text
+	Tokens int      // of text, read or heard text included
+	Hash   [32]byte // SHA-256 of the text, or of the file
 	Done   bool     // false if reading it was interrupted
+	Kind   string   // text, picture, sound or film
+	Seen   int      // entries of frames
+	Heard  int      // entries of sound
+	Length time.Duration
 }
 
 // Sources returns the parts in order.
@@ -138,8 +175,27 @@ func (c *Context) Sources() []Source { return sources(c.pages.Segments()) }
 
 func sources(segments []*kvcache.Segment) []Source {
 	out := make([]Source, 0, len(segments))
+	seen, heard := map[string]int{}, map[string]int{}
 	for _, s := range segments {
-		out = append(out, Source{Name: s.Source, Bytes: int64(len(s.Text)), Tokens: s.Tokens(), Hash: s.Hash, Done: s.Done()})
+		note, err := notesOf(s)
+		switch {
+		case err != nil:
+			continue
+		case note.Kind == kindSeen:
+			seen[note.Of] += s.Tokens()
+			continue
+		case note.Kind == kindHeard:
+			heard[note.Of] += s.Tokens()
+			continue
+		}
+		kind := note.Modality
+		if kind == "" {
+			kind = kindText
+		}
+		out = append(out, Source{
+			Name: s.Source, Bytes: int64(len(s.Text)), Tokens: s.Tokens(), Hash: s.Hash, Done: s.Done(), Kind: kind,
+			Seen: seen[s.Source], Heard: heard[s.Source], Length: time.Duration(note.Length) * time.Millisecond,
+		})
 	}
 	return out
 }
@@ -177,7 +233,7 @@ func (c *Context) Close() error {
 // locate returns the segment that position pos is in and the token in it.
 func (c *Context) locate(pos int) (s *kvcache.Segment, index, token int) {
 	index = sort.SearchInts(c.starts, pos+1) - 1
-	return c.pages.Segments()[index], index, pos - c.starts[index]
+	return c.text[index], index, pos - c.starts[index]
 }
 
 // byteOffset returns where in s.Text a token begins, by walking its block.

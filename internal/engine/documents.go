@@ -309,7 +309,7 @@ func (d *Documents) evidence(watch []float32) []Evidence {
 		text := d.parts[f.index].Text
 		out = append(out, Evidence{
 			Source: d.parts[f.index].Source, Line: 1 + countLines(text[:f.from]), Offset: f.from,
-			Quote: string(text[f.from:f.to]), Weight: f.weight / all,
+			Quote: string(text[f.from:f.to]), Weight: f.weight / all, Time: noTime,
 		})
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"github.com/handscroll/handscroll/internal/kvcache"
@@ -28,6 +29,8 @@ type Evidence struct {
 	Offset int64  // byte of the quote's beginning in the source's text
 	Quote  string // the source's text from Offset on
 	Weight float32
+	Page   int           // of a document, from 1; 0 for none
+	Time   time.Duration // in a film or sound, −1 for none
 }
 
 // passage is a stretch of a segment's text while weights are summed.
@@ -66,7 +69,7 @@ func (c *Context) evidence(steps []model.Step) []Evidence {
 			found = addTo(found, seg.Text, index, at, h.Weight)
 		}
 	}
-	found = join(found, joinWeight*float32(n), func(i int) []byte { return c.pages.Segments()[i].Text })
+	found = join(found, joinWeight*float32(n), func(i int) []byte { return c.text[i].Text })
 	slices.SortStableFunc(found, func(a, b passage) int { return cmp.Compare(b.weight, a.weight) })
 	var out []Evidence
 	for i, p := range found {
@@ -74,10 +77,11 @@ func (c *Context) evidence(steps []model.Step) []Evidence {
 		if i == maxEvidence || i > 0 && weight < minWeight {
 			break
 		}
-		seg := c.pages.Segments()[p.index]
+		seg := c.text[p.index]
+		page, at := c.notes[p.index].place(p.from)
 		out = append(out, Evidence{
 			Source: seg.Source, Line: lineOf(seg, p.from), Offset: p.from,
-			Quote: string(seg.Text[p.from:p.to]), Weight: weight,
+			Quote: string(seg.Text[p.from:p.to]), Weight: weight, Page: page, Time: at,
 		})
 	}
 	return out

@@ -403,6 +403,7 @@ func (p *perceiver) result(part *media.Part) *perceived {
 		line(part.Page, 0, "") // of sound without a word
 	}
 	out.notes.setMarks(marks)
+	out.notes.Length = out.length.Milliseconds()
 	return out
 }
 

@@ -33,6 +33,7 @@ type notes struct {
 	Step  int64 `json:"step,omitempty"`
 	// Modality of a text that was read or heard: picture, sound or film.
 	Modality string `json:"modality,omitempty"`
+	Length   int64  `json:"length,omitempty"` // of the film or sound, in milliseconds
 }
 
 // notesOf reads a segment's notes; a segment without is text.

@@ -21,6 +21,9 @@ type Progress struct {
 	Total   int64
 	Tokens  int // made by this Read
 	Elapsed time.Duration
+	// At is how far into a film or sound of Length (0 if that is not known) the
+	// decoding of Source is; texts are read after it.
+	At, Length time.Duration
 }
 
 // ChangedError says that a part has another text than when it was read.
@@ -66,7 +69,11 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 		c.refresh()
 	}()
 	c.partial = c.partial || !c.pages.Complete()
-	plans, err := c.plan(parts)
+	parts, noted, err := c.perceiveAll(ctx, parts, progress)
+	if err != nil {
+		return err
+	}
+	plans, err := c.plan(parts, noted)
 	if err != nil {
 		return err
 	}
@@ -91,11 +98,12 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 	return nil
 }
 
-// plan compares parts with what is there.
-func (c *Context) plan(parts []media.Part) ([]*plan, error) {
+// plan compares parts with what is there; noted are the notes of those that were
+// perceived, by source.
+func (c *Context) plan(parts []media.Part, noted map[string][]byte) ([]*plan, error) {
 	there := map[string]*kvcache.Segment{}
 	var unfinished *kvcache.Segment
-	for _, s := range c.pages.Segments() {
+	for _, s := range c.text {
 		there[s.Source] = s
 		if !s.Done() {
 			unfinished = s
@@ -107,7 +115,7 @@ func (c *Context) plan(parts []media.Part) ([]*plan, error) {
 		if len(p.Text) == 0 {
 			return nil, fmt.Errorf("engine: %s: no text", p.Source)
 		}
-		hash := sha256.Sum256(p.Text)
+		hash := hashOf(&p)
 		if h, ok := seen[p.Source]; ok {
 			if h != hash {
 				return nil, fmt.Errorf("engine: %s: two parts have this name and different texts", p.Source)
@@ -122,7 +130,12 @@ func (c *Context) plan(parts []media.Part) ([]*plan, error) {
 		if old != nil && !c.opts.Replace {
 			return nil, &ChangedError{p.Source}
 		}
-		add := &plan{source: p.Source, hash: hash, text: p.Text, old: old}
+		add := &plan{source: p.Source, hash: hash, text: p.Text, notes: noted[p.Source], old: old}
+		if len(add.notes) == 0 && len(p.Marks) > 0 {
+			n := notes{Kind: kindText}
+			n.setMarks(p.Marks)
+			add.notes = n.encode()
+		}
 		if old != nil && old == unfinished {
 			// Not worth finishing; dropped first, as nothing can follow it.
 			unfinished = nil
@@ -135,6 +148,14 @@ func (c *Context) plan(parts []media.Part) ([]*plan, error) {
 		plans = slices.Insert(plans, 0, &plan{source: s.Source, hash: s.Hash, text: s.Text, resume: s.Tokens(), begun: true})
 	}
 	return plans, nil
+}
+
+// hashOf identifies a part's content.
+func hashOf(p *media.Part) [32]byte {
+	if p.Hash != ([32]byte{}) {
+		return p.Hash
+	}
+	return sha256.Sum256(p.Text)
 }
 
 // reading is one Read: a producer cuts plans into chunks, all workers share in

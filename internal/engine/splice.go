@@ -27,8 +27,8 @@ type Insert struct {
 // they are the same bit for bit.
 func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (s *Context, err error) {
 	defer recoverTo(&err)
-	if length < 1 || length > c.Tokens() {
-		return nil, fmt.Errorf("engine: splice of %d tokens from a context of %d", length, c.Tokens())
+	if length < 1 || length > c.textTokens() {
+		return nil, fmt.Errorf("engine: splice of %d tokens from a context of %d", length, c.textTokens())
 	}
 	inserts = slices.Clone(inserts)
 	sort.SliceStable(inserts, func(i, j int) bool { return inserts[i].At < inserts[j].At })
@@ -39,7 +39,7 @@ func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (s 
 	}
 	out := &Context{model: c.model, opts: c.opts, partial: c.partial, cached: c.cached}
 	var segments []*kvcache.Segment
-	for i, seg := range c.pages.Segments() {
+	for i, seg := range c.text {
 		base := c.starts[i]
 		if base >= length {
 			break
@@ -57,6 +57,9 @@ func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (s 
 			}
 		}
 		segments = append(segments, seg)
+	}
+	for _, s := range c.sensed {
+		segments = append(segments, s.Segment)
 	}
 	out.pages = kvcache.NewMemory(segments)
 	out.refresh()
@@ -180,8 +183,8 @@ func shared(seg *kvcache.Segment, s stretch) []kvcache.Block {
 // line or sentence begins at: where text can be inserted without cutting
 // through one. Failing that within 512 tokens it is at itself.
 func (c *Context) Boundary(at int) int {
-	at = min(max(at, 0), c.Tokens())
-	if at == 0 || at == c.Tokens() {
+	at = min(max(at, 0), c.textTokens())
+	if at == 0 || at == c.textTokens() {
 		return at
 	}
 	seg, _, token := c.locate(at)
@@ -204,9 +207,9 @@ func (c *Context) Boundary(at int) int {
 // Text returns the text of tokens [from, to); where parts meet nothing is put
 // between them.
 func (c *Context) Text(from, to int) []byte {
-	from, to = max(from, 0), min(to, c.Tokens())
+	from, to = max(from, 0), min(to, c.textTokens())
 	var out []byte
-	for i, seg := range c.pages.Segments() {
+	for i, seg := range c.text {
 		lo, hi := max(from-c.starts[i], 0), min(to-c.starts[i], seg.Tokens())
 		if lo >= hi {
 			continue
