@@ -142,6 +142,12 @@ func TestLexicon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := BuildLexicon(s, []string{"cat", "-"}, Accents); err == nil || !strings.Contains(err.Error(), "nothing is said") {
+		t.Errorf("a dash: %v", err)
+	}
+	if _, err := BuildLexicon(s, []string{"cat", "cat"}, Accents); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a word twice: %v", err)
+	}
 	data, err := l.Encode()
 	if err != nil {
 		t.Fatal(err)
