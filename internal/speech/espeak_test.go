@@ -60,11 +60,11 @@ func espeak(t *testing.T) *Speaker {
 	return s
 }
 
-func TestEveryVoiceSpeaks(t *testing.T) {
+func TestEveryVariantAndAccentSpeaks(t *testing.T) {
 	s := espeak(t)
-	training, heldOut := Voices()
 	const text = "The keyword is lamp."
-	for _, voice := range append(training, heldOut...) {
+	for i, variant := range variants {
+		voice := Accents[i%len(Accents)] + "+" + variant
 		said, err := s.Say(Utterance{voice, 350, 50, 50, text})
 		if err != nil {
 			t.Fatal(err)
