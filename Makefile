@@ -1,8 +1,11 @@
 # Theest way to each thing; every target is one go command or .ci/run.
-.PHONY: build test ci bench niah train clean
+.PHONY: build speak test ci bench niah train clean
 
 build: ## the binary, ./handscroll
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o handscroll ./cmd/handscroll
+
+speak: ## ./handscroll-speak, which makes speech to train on with espeak-ng
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o handscroll-speak ./cmd/speak
 
 test: ## all tests
 	go test ./...
@@ -21,4 +24,4 @@ train: build ## the shipped model again, from its recipe
 	./handscroll train -r recipes/nano.yaml
 
 clean:
-	rm -f handscroll
+	rm -f handscroll handscroll-speak

@@ -55,7 +55,7 @@ var imports = map[string]string{
 	"prompt/jinja":  "",
 	"sample":        "kernel",
 
-	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn",
+	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
 	"engine/enginetest": "model nn tensor tokenizer",
 
 	"server":        ". server/gemini server/openai server/sse",

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"unicode/utf8"
@@ -45,7 +47,8 @@ type event struct {
 
 // espeak is the library, which there is once in a process.
 type espeak struct {
-	rate int // samples a second
+	rate int    // samples a second
+	data string // the folder espeak-ng-data
 
 	setVoice     func(name string) int32
 	setParameter func(parameter, value, relative int32) int32
@@ -64,7 +67,7 @@ func open() (*espeak, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"espeak_Initialize", "espeak_SetSynthCallback", "espeak_SetVoiceByName", "espeak_SetParameter", "espeak_Synth", "espeak_TextToPhonemes"} {
+	for _, name := range []string{"espeak_Initialize", "espeak_SetSynthCallback", "espeak_SetVoiceByName", "espeak_SetParameter", "espeak_Synth", "espeak_TextToPhonemes", "espeak_Info"} {
 		if err := has(lib, name); err != nil {
 			return nil, fmt.Errorf("%s: no %s: install espeak-ng 1.50 or later: %w", libraries[0], name, err)
 		}
@@ -72,7 +75,9 @@ func open() (*espeak, error) {
 	e := &espeak{}
 	var initialize func(output, bufferLength int32, path unsafe.Pointer, options int32) int32
 	var setCallback func(uintptr)
+	var info func(data **byte) string
 	purego.RegisterLibFunc(&initialize, lib, "espeak_Initialize")
+	purego.RegisterLibFunc(&info, lib, "espeak_Info")
 	purego.RegisterLibFunc(&setCallback, lib, "espeak_SetSynthCallback")
 	purego.RegisterLibFunc(&e.setVoice, lib, "espeak_SetVoiceByName")
 	purego.RegisterLibFunc(&e.setParameter, lib, "espeak_SetParameter")
@@ -83,6 +88,9 @@ func open() (*espeak, error) {
 		return nil, fmt.Errorf("espeak_Initialize: status %d: espeak-ng-data is missing: install espeak-ng", rate)
 	}
 	e.rate = int(rate)
+	var data *byte
+	info(&data)
+	e.data = goString(data)
 	setCallback(purego.NewCallback(e.collect))
 	return e, nil
 }
@@ -109,12 +117,26 @@ func (e *espeak) use(r frame.Request) (text []byte, err error) {
 	}
 	if r.Voice != e.voice {
 		e.voice = ""
-		if status := e.setVoice(r.Voice); status != 0 {
+		if status := e.setVoice(r.Voice); status != 0 || !e.hasVariant(r.Voice) {
 			return nil, fmt.Errorf("voice %q: espeak-ng does not know it", r.Voice)
 		}
 		e.voice = r.Voice
 	}
 	return append([]byte(r.Text), 0), nil
+}
+
+// hasVariant reports whether there is what a voice names after the plus sign; the
+// library does not mind if there is not.
+func (e *espeak) hasVariant(voice string) bool {
+	_, variant, ok := strings.Cut(voice, "+")
+	if !ok {
+		return true
+	}
+	if variant != filepath.Base(variant) {
+		return false
+	}
+	info, err := os.Stat(filepath.Join(e.data, "voices", "!v", variant))
+	return err == nil && info.Mode().IsRegular()
 }
 
 func (e *espeak) say(r frame.Request) (*frame.Answer, error) {
@@ -164,6 +186,18 @@ func (e *espeak) say(r frame.Request) (*frame.Answer, error) {
 		}
 	}
 	return a, nil
+}
+
+// goString copies a C string.
+func goString(c *byte) string {
+	if c == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(unsafe.Pointer(c), n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice(c, n))
 }
 
 // characters returns the byte at which each character begins, and the length.

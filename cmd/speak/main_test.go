@@ -55,6 +55,8 @@ func TestAnswers(t *testing.T) {
 	const text = "Café water"
 	answers, err := talk(t, "no JSON\n"+
 		line(t, frame.Request{Voice: "xx-nowhere", Rate: 170, Text: text})+
+		line(t, frame.Request{Voice: "en+nobody", Rate: 170, Text: text})+
+		line(t, frame.Request{Voice: "en+../!v/f3", Rate: 170, Text: text})+
 		line(t, frame.Request{Voice: "en", Rate: 500, Text: text})+
 		line(t, frame.Request{Voice: "en", Rate: 170, Text: "a\x00b"})+
 		line(t, frame.Request{Voice: "en\x00", Rate: 170, Text: text})+
@@ -63,15 +65,15 @@ func TestAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(answers) != 8 || answers[0].Error != "" || answers[0].Rate <= 0 {
+	if len(answers) != 10 || answers[0].Error != "" || answers[0].Rate <= 0 {
 		t.Fatalf("%d answers, the first %+v", len(answers), answers[0])
 	}
-	for i, want := range []string{"request", "does not know", "rate 500", "byte 1 is zero", "zero byte"} {
+	for i, want := range []string{"request", "does not know", "does not know", "does not know", "rate 500", "byte 1 is zero", "zero byte"} {
 		if got := answers[1+i].Error; !strings.Contains(got, want) {
 			t.Errorf("answer %d: %q, want %q", 1+i, got, want)
 		}
 	}
-	silent, said := answers[6], answers[7]
+	silent, said := answers[8], answers[9]
 	if silent.Error != "" || len(silent.PCM) > 0 || len(silent.Phones) < 6 {
 		t.Errorf("silent: %+v", silent)
 	}

@@ -78,6 +78,8 @@ const (
 	maxFrames  = 1 << 20
 )
 
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
 // Save writes the bank to a file, whole or not at all.
 func (b *Bank) Save(path string) error {
 	f, err := os.Create(path + ".tmp")
@@ -102,7 +104,7 @@ func (b *Bank) Save(path string) error {
 }
 
 func (b *Bank) write(f io.Writer) error {
-	sum := crc32.NewIEEE()
+	sum := crc32.New(castagnoli)
 	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<20)
 	head := []byte(bankMagic)
 	for _, n := range []int{bankVersion, Mels, len(Inventory), len(b.Samples)} {
@@ -230,7 +232,7 @@ func (r *bankReader) bytes(what string, n int) []byte {
 		r.fail("%s: %v", what, err)
 		return nil
 	}
-	r.sum = crc32.Update(r.sum, crc32.IEEETable, b)
+	r.sum = crc32.Update(r.sum, castagnoli, b)
 	r.at += int64(n)
 	return b
 }
@@ -239,7 +241,7 @@ func (r *bankReader) bytes(what string, n int) []byte {
 func (r *bankReader) ReadByte() (byte, error) {
 	c, err := r.r.ReadByte()
 	if err == nil {
-		r.sum = crc32.Update(r.sum, crc32.IEEETable, []byte{c})
+		r.sum = crc32.Update(r.sum, castagnoli, []byte{c})
 		r.at++
 	}
 	return c, err

@@ -60,11 +60,11 @@ func espeak(t *testing.T) *Speaker {
 	return s
 }
 
-func TestEveryVoiceSpeaks(t *testing.T) {
+func TestEveryVariantAndAccentSpeaks(t *testing.T) {
 	s := espeak(t)
-	training, heldOut := Voices()
 	const text = "The keyword is lamp."
-	for _, voice := range append(training, heldOut...) {
+	for i, variant := range variants {
+		voice := Accents[i%len(Accents)] + "+" + variant
 		said, err := s.Say(Utterance{voice, 350, 50, 50, text})
 		if err != nil {
 			t.Fatal(err)
@@ -141,6 +141,12 @@ func TestLexicon(t *testing.T) {
 	l, err := BuildLexicon(s, []string{"water", "their", "there", "cat", "the", "red", "read"}, Accents)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := BuildLexicon(s, []string{"cat", "-"}, Accents); err == nil || !strings.Contains(err.Error(), "nothing is said") {
+		t.Errorf("a dash: %v", err)
+	}
+	if _, err := BuildLexicon(s, []string{"cat", "cat"}, Accents); err == nil || !strings.Contains(err.Error(), "twice") {
+		t.Errorf("a word twice: %v", err)
 	}
 	data, err := l.Encode()
 	if err != nil {

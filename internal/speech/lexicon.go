@@ -55,14 +55,17 @@ func BuildLexicon(s *Speaker, words, accents []string) (*Lexicon, error) {
 				if err != nil {
 					return nil, fmt.Errorf("%q in accent %s: %w", word, accent, err)
 				}
-				// A word that changes its carrier has no form of its own there.
+				// A word that changes its carrier has no form of its own there; nor has one
+				// whose last phone the synthesiser names together with what follows.
 				names, ok := within(names, before, after)
-				if !ok && c > 0 {
-					continue
-				}
 				form, err := ids(names)
-				if err != nil {
+				switch {
+				case c > 0 && (!ok || err != nil):
+					continue
+				case err != nil:
 					return nil, fmt.Errorf("speech: %q in accent %s: %w", word, accent, err)
+				case !ok:
+					return nil, fmt.Errorf("speech: %q in accent %s: nothing is said", word, accent)
 				}
 				l.add(i, form, 1<<a, c > 0)
 			}

@@ -74,14 +74,21 @@ func (r *resampler) resample(pcm []int16) []float32 {
 	out := make([]float32, len(pcm)*r.up/r.down)
 	for i := range out {
 		at := i * r.down
-		x := in[at/r.up+1:]
-		var sum float32
-		for j, t := range r.taps[at%r.up] {
-			sum += t * x[j]
-		}
-		out[i] = max(-1, min(1, sum))
+		out[i] = max(-1, min(1, dot(r.taps[at%r.up], in[at/r.up+1:])))
 	}
 	return out
+}
+
+// dot multiplies an even number of taps with as many samples. Two sums keep the
+// processor from waiting for each addition.
+func dot(taps, x []float32) float32 {
+	x = x[:len(taps)]
+	var even, odd float32
+	for j := 1; j < len(taps); j += 2 {
+		even += taps[j-1] * x[j-1]
+		odd += taps[j] * x[j]
+	}
+	return even + odd
 }
 
 func gcd(a, b int) int {
