@@ -18,6 +18,6 @@ func newModelCmd() *cobra.Command {
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newShowCmd(), newPullCmd(), newQuantizeCmd(), newRandomCmd())
+	cmd.AddCommand(newShowCmd(), newPullCmd(), newQuantizeCmd(), newJoinCmd(), newRandomCmd())
 	return cmd
 }
