@@ -27,8 +27,8 @@ type Writer struct {
 	gap    gap         // before the text that comes next
 	prefix string      // of it
 
-	cells     int  // begun in this row
-	bars      int  // between the last cell with text and this one
+	cells     int // begun in this row
+	bars      int // between the last cell with text and this one
 	bar       string
 	rowText   bool // whether this row has text
 	cellStart bool // whether this cell has none yet
@@ -83,8 +83,12 @@ func (w *Writer) widen(g gap) {
 // one takes it back.
 func (w *Writer) Prefix(s string) { w.prefix = s }
 
-// Row begins a row of a table, and ends the one before.
+// Row begins a row of a table, and ends the one before. Rows stay together,
+// whatever ended their last cells.
 func (w *Writer) Row() {
+	if w.rowText {
+		w.gap = line
+	}
 	w.cells, w.bars, w.rowText, w.cellStart = 0, 0, false, false
 	w.Line()
 }

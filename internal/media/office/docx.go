@@ -109,6 +109,8 @@ func (d *word) start(e *element) {
 		d.w.Line()
 	case "noBreakHyphen":
 		d.w.Text("-")
+	case "tbl":
+		d.w.Paragraph()
 	case "tr":
 		d.w.Row()
 	case "tc":

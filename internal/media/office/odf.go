@@ -54,6 +54,7 @@ func (o *openText) start(e *element) error {
 		o.sheet = true
 	case "page", "table":
 		if e.name == "table" && !o.sheet {
+			o.w.Paragraph()
 			return nil
 		}
 		if o.page++; o.page > o.limits.Pages {

@@ -81,6 +81,8 @@ func (p *pack) slide(name, prefix string) error {
 				}
 			case "br":
 				p.w.Line()
+			case "tbl":
+				p.w.Paragraph()
 			case "tr":
 				p.w.Row()
 			case "tc":
