@@ -3,7 +3,7 @@
 //
 //	m, err := handscroll.Open("")           // the model in the binary
 //	c := m.NewContext(handscroll.ContextOptions{})
-//	parts, skipped, err := handscroll.Files([]string{"src"}, handscroll.FileOptions{})
+//	parts, skipped, err := handscroll.Files(ctx, []string{"src"}, handscroll.FileOptions{})
 //	err = c.Read(ctx, parts, nil)
 //	answer, err := c.Ask(ctx, "What is the default port?")
 //	fmt.Println(answer.Text)

@@ -15,11 +15,11 @@ func Example() {
 	}
 	c := model.NewContext(handscroll.ContextOptions{})
 	defer c.Close()
-	parts, _, err := handscroll.Files([]string{"testdata"}, handscroll.FileOptions{})
+	ctx := context.Background()
+	parts, _, err := handscroll.Files(ctx, []string{"testdata"}, handscroll.FileOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	ctx := context.Background()
 	if err := c.Read(ctx, parts, nil); err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package handscroll
 
 import (
+	"context"
 	"io"
 
 	"github.com/handscroll/handscroll/internal/engine"
@@ -22,18 +23,20 @@ type Skipped struct {
 	Reason string
 }
 
-// Files opens files, directories (all files below, in order; .git left out),
-// globs (** for any depth) and "-" for standard input, and what is in .gz,
-// .tar, .tar.gz and .tgz among them.
+// Files opens files, directories (all files below, in order, but for what
+// .gitignore leaves out and generated files), globs (** for any depth) and "-"
+// for standard input: texts, and documents as text that knows its pages (PDF,
+// HTML, Office, EPUB, notebooks, mail, subtitles), also inside of gzip, tar and
+// zip. Content decides what a file is, not its name.
 //
-// A named file that is missing, unreadable or empty is an error. Binary files
-// are skipped, and below directories whatever cannot be read; all that is
+// A named file that is missing, unreadable, damaged or empty is an error. Binary
+// files are skipped, and below directories whatever cannot be read; all that is
 // returned.
-func Files(names []string, opts FileOptions) ([]Part, []Skipped, error) {
+func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Skipped, error) {
 	if opts.MaxBytes == 0 {
 		opts.MaxBytes = engine.MemoryLimit()
 	}
-	ps, ss, err := media.Open(names, media.Options{Formats: all.Formats(), Stdin: opts.Stdin, MaxBytes: opts.MaxBytes})
+	ps, ss, err := media.Open(ctx, names, media.Options{Formats: all.Formats(), Stdin: opts.Stdin, MaxBytes: opts.MaxBytes})
 	var skipped []Skipped
 	for _, s := range ss {
 		skipped = append(skipped, Skipped(s))

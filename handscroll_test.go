@@ -30,7 +30,7 @@ func TestPublicAPI(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.Repeat("The quick brown fox.\n", 50)), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	parts, skipped, err := handscroll.Files([]string{file}, handscroll.FileOptions{})
+	parts, skipped, err := handscroll.Files(ctx, []string{file}, handscroll.FileOptions{})
 	if err != nil || len(parts) != 1 || len(skipped) != 0 {
 		t.Fatal(parts, skipped, err)
 	}

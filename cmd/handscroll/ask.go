@@ -150,7 +150,7 @@ func openFiles(cmd *cobra.Command, names []string, most int64) ([]handscroll.Par
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		parts, skipped, err = handscroll.Files(names, handscroll.FileOptions{Stdin: cmd.InOrStdin(), MaxBytes: most})
+		parts, skipped, err = handscroll.Files(cmd.Context(), names, handscroll.FileOptions{Stdin: cmd.InOrStdin(), MaxBytes: most})
 	}()
 	select {
 	case <-done:

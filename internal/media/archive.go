@@ -2,130 +2,231 @@ package media
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"strings"
 )
 
-func isGzip(data []byte) bool { return bytes.HasPrefix(data, []byte{0x1f, 0x8b, 8}) }
+func isGzip(head []byte) bool { return bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}) }
 
 // isTar looks for the magic of POSIX and GNU archives.
-func isTar(data []byte) bool {
+func isTar(head []byte) bool {
 	const at = 257
-	return len(data) >= 512 && bytes.HasPrefix(data[at:], []byte("ustar"))
+	return len(head) >= 512 && bytes.HasPrefix(head[at:], []byte("ustar"))
 }
 
-// gzip opens a compressed file, and the archive that may be inside. A
+func isZip(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte("PK\x05\x06"))
+}
+
+// isPackage reports whether a zip archive is one document (Office Open XML,
+// EPUB, OpenDocument) rather than a bundle of files.
+func isPackage(z *zip.Reader) bool {
+	for _, f := range z.File {
+		switch f.Name {
+		case "[Content_Types].xml", "META-INF/container.xml":
+			return true
+		case "mimetype":
+			return f.UncompressedSize64 < 256
+		}
+	}
+	return false
+}
+
+// content decodes a file, through the container it may be in.
+func (o *opener) content(f *File) error {
+	switch {
+	case isGzip(f.Head):
+		return o.gzip(f)
+	case isTar(f.Head):
+		return o.tar(f)
+	case isZip(f.Head):
+		z, err := zip.NewReader(f, f.Size)
+		if err != nil {
+			return fmt.Errorf("media: %s: damaged zip archive: %w", f.Name, err)
+		}
+		if !isPackage(z) {
+			return o.zip(f, z)
+		}
+	}
+	return o.decode(f)
+}
+
+// gzip opens a compressed file, and the tar archive that may be inside. A
 // compressed file inside a compressed file stays closed: it would be a way to
 // hide any amount of data in a few bytes.
-func (o *opener) gzip(source string, data []byte) error {
-	z, err := gzip.NewReader(bytes.NewReader(data))
+func (o *opener) gzip(f *File) error {
+	z, err := gzip.NewReader(io.NewSectionReader(f, 0, f.Size))
 	if err != nil {
-		return fmt.Errorf("media: %s: %w", source, err)
+		return fmt.Errorf("media: %s: damaged gzip: %w", f.Name, err)
 	}
-	plain, err := o.slurp(z, 0)
+	data, err := o.slurp(f.Name, z, 0, o.limits().Text)
 	if err != nil {
-		var size *SizeError
-		if errors.As(err, &size) {
-			return err
-		}
-		return fmt.Errorf("media: %s: damaged gzip: %w", source, err)
+		return o.damaged(f.Name, "gzip", err)
 	}
-	if isTar(plain) {
-		return o.tar(source, plain)
-	}
-	if len(plain) == 0 {
-		o.skip(source, reasonEmpty)
+	plain := memory(f.Name, data)
+	switch {
+	case len(data) == 0:
+		o.skip(f.Name, reasonEmpty)
+		return nil
+	case isTar(plain.Head):
+		return o.tar(plain)
+	case o.nested(plain):
+		o.skip(f.Name, reasonNested)
 		return nil
 	}
-	return o.plain(source, plain)
+	return o.decode(plain)
 }
 
-// plain decodes bytes that come out of a container.
-func (o *opener) plain(source string, data []byte) error {
-	f, ok := Sniff(o.opts.Formats, source, data)
-	if !ok {
-		o.skip(source, reasonBinary)
+// damaged wraps an error of reading an archive, unless it is one of size or of
+// being stopped.
+func (o *opener) damaged(source, what string, err error) error {
+	if strings.HasPrefix(err.Error(), "media: ") || o.ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("media: %s: damaged %s: %w", source, what, err)
+}
+
+// nested reports whether what comes out of a container is one.
+func (o *opener) nested(f *File) bool {
+	if isZip(f.Head) {
+		z, err := zip.NewReader(f, f.Size)
+		return err != nil || !isPackage(z)
+	}
+	return isGzip(f.Head) || isTar(f.Head)
+}
+
+// unpacker takes the members of one archive. Together they may hold as much as
+// one file, or as is left of all.
+type unpacker struct {
+	*opener
+	left int64
+}
+
+// add decodes a member, which holds size bytes if its archive is right.
+func (u *unpacker) add(name string, r io.Reader, size int64) error {
+	head := make([]byte, SniffBytes)
+	n, err := io.ReadFull(r, head)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return u.damaged(name, "archive", err)
+	}
+	head = head[:n]
+	_, known := Sniff(u.opts.Formats, name, head)
+	switch {
+	case n == 0 && errors.Is(err, io.EOF):
+		u.skip(name, reasonEmpty)
+		return nil
+	case isGzip(head) || isTar(head):
+		u.skip(name, reasonNested)
+		return nil
+	case !known && !isZip(head):
+		u.skip(name, reasonBinary)
 		return nil
 	}
-	parts, err := f.Decode(context.Background(), &File{Name: source, Size: int64(len(data)), Head: data[:min(len(data), SniffBytes)], ReaderAt: bytes.NewReader(data)}, o.opts.Limits.WithDefaults())
+	data, err := u.slurp(name, io.MultiReader(bytes.NewReader(head), r), size, u.left)
 	if err != nil {
-		return fmt.Errorf("media: %s: %w", source, err)
+		return u.damaged(name, "archive", err)
 	}
-	for _, p := range parts {
-		o.bytes += int64(len(p.Text))
+	f := memory(name, data)
+	if u.nested(f) {
+		u.skip(name, reasonNested)
+		return nil
 	}
-	o.parts = append(o.parts, parts...)
-	return nil
+	u.left -= int64(len(data))
+	return u.decode(f)
 }
 
 // tar reads an archive's files in the archive's order. Of members with the same
 // name the last counts, as when the archive is unpacked.
-func (o *opener) tar(source string, data []byte) error {
+func (o *opener) tar(f *File) error {
 	last := map[string]int{}
-	err := members(source, data, func(m member) error {
-		last[m.name] = m.index
+	err := o.tarMembers(f, func(i int, name string, _ *tar.Header, _ io.Reader) error {
+		last[name] = i
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return members(source, data, func(m member) error {
-		if last[m.name] != m.index {
-			o.skip(m.name, "replaced further on in the archive")
+	u := unpacker{o, o.limits().Text}
+	return o.tarMembers(f, func(i int, name string, h *tar.Header, r io.Reader) error {
+		if last[name] != i {
+			o.skip(name, reasonReplaced)
 			return nil
 		}
-		text, err := o.slurp(m, m.size)
-		if err != nil {
-			var size *SizeError
-			if errors.As(err, &size) {
-				return err
-			}
-			return fmt.Errorf("media: %s: damaged archive: %w", m.name, err)
-		}
-		switch {
-		case len(text) == 0:
-			o.skip(m.name, reasonEmpty)
-		case isGzip(text) || isTar(text):
-			o.skip(m.name, "archive inside an archive")
-		default:
-			return o.plain(m.name, text)
-		}
-		return nil
+		return u.add(name, r, min(h.Size, f.Size))
 	})
 }
 
-// member is a file in an archive.
-type member struct {
-	io.Reader
-	index int
-	name  string // "archive/member", never out of the archive
-	size  int64  // a hint, no more than the archive's
-}
-
-// members calls visit with every file of an archive.
-func members(source string, data []byte, visit func(member) error) error {
-	r := tar.NewReader(bytes.NewReader(data))
+// tarMembers calls visit with every file of a tar archive.
+func (o *opener) tarMembers(f *File, visit func(i int, name string, h *tar.Header, r io.Reader) error) error {
+	r := tar.NewReader(io.NewSectionReader(f, 0, f.Size))
 	for i := 0; ; i++ {
+		if err := o.ctx.Err(); err != nil {
+			return err
+		}
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("media: %s: damaged archive: %w", source, err)
+			return fmt.Errorf("media: %s: damaged archive: %w", f.Name, err)
 		}
 		switch h.Typeflag {
 		case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 		default:
 			continue // directories and links hold nothing of their own
 		}
-		m := member{r, i, source + path.Clean("/"+h.Name), min(h.Size, int64(len(data)))}
-		if err := visit(m); err != nil {
+		if err := visit(i, memberName(f.Name, h.Name), h, r); err != nil {
 			return err
 		}
 	}
+}
+
+// zip reads an archive's files in the order of its directory.
+func (o *opener) zip(archive *File, z *zip.Reader) error {
+	last := map[string]*zip.File{}
+	for _, f := range z.File {
+		last[memberName(archive.Name, f.Name)] = f
+	}
+	u := unpacker{o, o.limits().Text}
+	for _, f := range z.File {
+		if err := o.ctx.Err(); err != nil {
+			return err
+		}
+		name := memberName(archive.Name, f.Name)
+		switch {
+		case !f.Mode().IsRegular():
+			continue // directories and links hold nothing of their own
+		case last[name] != f:
+			o.skip(name, reasonReplaced)
+			continue
+		case f.Flags&1 != 0:
+			o.skip(name, "encrypted")
+			continue
+		case f.Method != zip.Store && f.Method != zip.Deflate:
+			o.skip(name, fmt.Sprintf("compressed by method %d, which is not read", f.Method))
+			continue
+		}
+		r, err := f.Open()
+		if err != nil {
+			return fmt.Errorf("media: %s: damaged archive: %w", name, err)
+		}
+		// Of the size that the archive claims no more is believed than it has.
+		err = u.add(name, r, int64(min(f.UncompressedSize64, uint64(archive.Size))))
+		r.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// memberName is "archive/member", which never leads out of the archive.
+func memberName(source, name string) string {
+	return source + path.Clean("/"+strings.ReplaceAll(name, `\`, "/"))
 }

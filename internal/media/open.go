@@ -1,13 +1,14 @@
 package media
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -23,18 +24,24 @@ type Options struct {
 	// Open fails with a [*SizeError].
 	MaxBytes int64
 	Limits   Limits
+	// FrameDir, if not nil, decodes a directory that holds nothing but the
+	// numbered frames of a film, given in order.
+	FrameDir func(ctx context.Context, dir string, files []string, l Limits) ([]Part, error)
 }
 
-// Open reads what names say: files, directories (every file below, in order of
-// their paths; .git, .hg and .svn left out), globs (with ** for any depth) and
-// "-" for standard input. Files that begin like gzip are opened, whatever
-// their name, and tar archives, in them or not, member by member.
+// Open reads what names say: files, directories, globs (with ** for any depth)
+// and "-" for standard input. Content decides what a file is, not its name. A
+// file on disk is given to its format without being read into memory. Of
+// directories every file below is read in the order of their paths, but for
+// version control's own, what .gitignore leaves out, generated files and
+// node_modules. What is compressed with gzip is opened, and the members of tar
+// and zip archives, in memory.
 //
-// A named file that is missing, unreadable or empty is an error. Binary files,
-// and inside directories and archives empty and unreadable ones, are skipped
-// and returned as such.
-func Open(names []string, opts Options) ([]Part, []Skipped, error) {
-	o := opener{opts: opts, seen: map[string]bool{}}
+// A named file that is missing, unreadable, damaged, empty or changed while it
+// was read is an error; inside directories such files are skipped. Binary files
+// are skipped everywhere. All that is returned.
+func Open(ctx context.Context, names []string, opts Options) ([]Part, []Skipped, error) {
+	o := opener{ctx: ctx, opts: opts, seen: map[string]bool{}}
 	for _, name := range names {
 		if err := o.open(name); err != nil {
 			return nil, o.skipped, err
@@ -44,10 +51,11 @@ func Open(names []string, opts Options) ([]Part, []Skipped, error) {
 }
 
 type opener struct {
+	ctx     context.Context
 	opts    Options
 	parts   []Part
 	skipped []Skipped
-	bytes   int64
+	bytes   int64           // of text in parts
 	seen    map[string]bool // sources, so that overlapping names read a file once
 }
 
@@ -59,7 +67,10 @@ func (o *opener) open(name string) error {
 		if o.opts.Stdin == nil {
 			return errors.New("media: no standard input")
 		}
-		return o.named(Stdin, func() ([]byte, error) { return o.slurp(o.opts.Stdin, 0) })
+		if !o.first(Stdin) {
+			return nil
+		}
+		return wrap(Stdin, o.stream(Stdin, o.opts.Stdin))
 	}
 	fi, err := os.Stat(name)
 	switch {
@@ -70,61 +81,44 @@ func (o *opener) open(name string) error {
 	case fi.IsDir():
 		return o.dir(name)
 	}
-	return o.named(filepath.Clean(name), func() ([]byte, error) { return o.file(name) })
+	source := filepath.Clean(name)
+	if !o.first(source) {
+		return nil
+	}
+	return wrap(source, o.file(source, nil))
 }
 
-// named reads a file that the user asked for by name.
-func (o *opener) named(source string, read func() ([]byte, error)) error {
-	data, err := read()
-	if err != nil {
-		return wrap(source, err)
+// first reports whether a source comes for the first time.
+func (o *opener) first(source string) bool {
+	if o.seen[source] {
+		return false
 	}
-	if len(data) == 0 {
-		return fmt.Errorf("media: %s: %s", source, reasonEmpty)
-	}
-	return o.add(source, data)
+	o.seen[source] = true
+	return true
 }
 
+// wrap names the file in an error that does not do so by itself.
 func wrap(source string, err error) error {
 	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		return fmt.Errorf("media: %w", err) // it names the file
+	var size *SizeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &size), strings.HasPrefix(err.Error(), "media: "):
+		return err
+	case errors.As(err, &pe):
+		return fmt.Errorf("media: %w", err)
 	}
 	return fmt.Errorf("media: %s: %w", source, err)
 }
 
-// dir reads every file below root.
-func (o *opener) dir(root string) error { return o.walk(root, o.found) }
-
-// walk calls visit with every file below root, in lexical order, but for those
-// of version control. What it cannot list is skipped; root is an error.
-func (o *opener) walk(root string, visit func(path string) error) error {
-	if fi, err := os.Lstat(root); err == nil && fi.Mode()&fs.ModeSymlink != 0 {
-		root += string(filepath.Separator) // what the link leads to, not the link
+// found reads a file that a walk or a glob came upon. What is wrong with it is
+// no error, unless there is more text than may be held. The file is left out if
+// veto, where it is not nil, has a reason.
+func (o *opener) found(path string, veto func(path string, head []byte) string) error {
+	if err := o.ctx.Err(); err != nil {
+		return err
 	}
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if path == root {
-				return fmt.Errorf("media: %w", err)
-			}
-			o.skip(path, reason(err))
-			return fs.SkipDir
-		}
-		if !d.IsDir() {
-			return visit(path)
-		}
-		switch d.Name() {
-		case ".git", ".hg", ".svn":
-			if path != root {
-				return fs.SkipDir
-			}
-		}
-		return nil
-	})
-}
-
-// found reads a file that a walk or a glob came upon.
-func (o *opener) found(path string) error {
 	fi, err := os.Stat(path) // follows links to files
 	switch {
 	case err != nil:
@@ -140,20 +134,23 @@ func (o *opener) found(path string) error {
 		o.skip(path, reasonEmpty)
 		return nil
 	}
+	if !o.first(path) {
+		return nil
+	}
 	before, bytes := len(o.parts), o.bytes
-	data, err := o.file(path)
-	if err == nil {
-		err = o.add(path, data)
-	}
+	err = o.file(path, veto)
 	var size *SizeError
-	if errors.As(err, &size) {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &size):
 		return err
+	case o.ctx.Err() != nil:
+		return o.ctx.Err()
 	}
-	if err != nil {
-		// A damaged archive gives nothing rather than some of its members.
-		o.parts, o.bytes = o.parts[:before], bytes
-		o.skip(path, reason(err))
-	}
+	// A damaged archive gives nothing rather than some of its members.
+	o.parts, o.bytes = o.parts[:before], bytes
+	o.skip(path, strings.TrimPrefix(reason(err), path+": "))
 	return nil
 }
 
@@ -170,128 +167,110 @@ func (o *opener) skip(source, reason string) {
 	o.skipped = append(o.skipped, Skipped{Source: source, Reason: reason})
 }
 
-func isGlob(name string) bool { return strings.ContainsAny(name, "*?[") }
-
-// glob reads the files that match pattern, directories whole.
-func (o *opener) glob(pattern string) error {
-	paths, err := o.matches(pattern)
+// file decodes a file on disk.
+func (o *opener) file(path string, veto func(path string, head []byte) string) error {
+	f, err := os.Open(path)
 	if err != nil {
-		return wrap(pattern, err)
+		return err
 	}
-	if len(paths) == 0 {
-		return fmt.Errorf("media: %s: no file matches", pattern)
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return err
 	}
-	for _, p := range paths {
-		if fi, err := os.Stat(p); err == nil && fi.IsDir() {
-			if err := o.dir(p); err != nil {
-				return err
-			}
-			continue
+	if !before.Mode().IsRegular() || before.Size() == 0 {
+		return o.stream(path, f) // pipes and the system's files tell no size
+	}
+	head := make([]byte, min(before.Size(), SniffBytes))
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	head = head[:n]
+	if veto != nil {
+		if why := veto(path, head); why != "" {
+			o.skip(path, why)
+			return nil
 		}
-		if err := o.found(p); err != nil {
-			return err
-		}
 	}
+	err = o.content(&File{Name: path, Path: path, Size: before.Size(), Head: head, ReaderAt: f})
+	after, gone := os.Stat(path)
+	if gone != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return errors.New("the file changed while it was read: try again")
+	}
+	return err
+}
+
+// stream decodes what can be read only once.
+func (o *opener) stream(source string, r io.Reader) error {
+	data, err := o.slurp(source, r, 0, o.limits().Text)
+	if err != nil {
+		return err
+	}
+	if len(data) == 0 {
+		return errors.New(reasonEmpty)
+	}
+	return o.content(memory(source, data))
+}
+
+// memory is a file that is held in memory.
+func memory(source string, data []byte) *File {
+	return &File{Name: source, Size: int64(len(data)), Head: data[:min(len(data), SniffBytes)], ReaderAt: bytes.NewReader(data)}
+}
+
+// decode turns a file that is no container into parts.
+func (o *opener) decode(file *File) error {
+	format, ok := Sniff(o.opts.Formats, file.Name, file.Head)
+	if !ok {
+		o.skip(file.Name, reasonBinary)
+		return nil
+	}
+	l := o.limits()
+	parts, err := format.Decode(o.ctx, file, l)
+	var size *SizeError
+	if errors.As(err, &size) {
+		return o.over(file.Name, size.Bytes, l.Text)
+	}
+	if err != nil {
+		return wrap(file.Name, err)
+	}
+	var text int64
+	for _, p := range parts {
+		text += int64(len(p.Text))
+	}
+	if text > l.Text {
+		return o.over(file.Name, text, l.Text)
+	}
+	o.bytes += text
+	o.parts = append(o.parts, parts...)
 	return nil
 }
 
-// matches expands a pattern, in lexical order. Beyond filepath.Glob, a path
-// element ** stands for any number of directories.
-func (o *opener) matches(pattern string) ([]string, error) {
-	pattern = filepath.Clean(pattern)
-	head, tail, deep := strings.Cut(filepath.ToSlash(pattern), "**/")
-	if !deep {
-		return filepath.Glob(pattern)
+// limits are those for the next file: its text may take what is left.
+func (o *opener) limits() Limits {
+	l := o.opts.Limits.WithDefaults()
+	if o.opts.MaxBytes > 0 {
+		l.Text = min(l.Text, o.opts.MaxBytes-o.bytes)
 	}
-	expr, err := globExpr(tail)
-	if err != nil {
-		return nil, err
-	}
-	roots := []string{"."}
-	if head != "" {
-		if roots, err = filepath.Glob(filepath.FromSlash(strings.TrimSuffix(head, "/"))); err != nil {
-			return nil, err
-		}
-		if head == "/" {
-			roots = []string{"/"}
-		}
-	}
-	var out []string
-	for _, root := range roots {
-		if fi, err := os.Stat(root); err != nil || !fi.IsDir() {
-			continue
-		}
-		err := o.walk(root, func(path string) error {
-			rel, err := filepath.Rel(root, path)
-			if err == nil && expr.MatchString(filepath.ToSlash(rel)) {
-				out = append(out, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	slices.Sort(out)
-	return out, nil
+	return l
 }
 
-// globExpr is the expression for a pattern below any number of directories.
-func globExpr(pattern string) (*regexp.Regexp, error) {
-	var b strings.Builder
-	b.WriteString(`^(?:.*/)?`)
-	for i := 0; i < len(pattern); i++ {
-		switch c := pattern[i]; {
-		case strings.HasPrefix(pattern[i:], "**/"):
-			b.WriteString(`(?:.*/)?`)
-			i += 2
-		case c == '*':
-			b.WriteString(`[^/]*`)
-		case c == '?':
-			b.WriteString(`[^/]`)
-		case c == '[':
-			end := strings.IndexByte(pattern[i:], ']')
-			if end < 0 {
-				return nil, filepath.ErrBadPattern
-			}
-			b.WriteString(pattern[i : i+end+1])
-			i += end
-		default:
-			b.WriteString(regexp.QuoteMeta(string(c)))
-		}
+// over says that a source has so many bytes where no more than most may be. It
+// is a [*SizeError] where MaxBytes is the limit, which no other file can mend.
+func (o *opener) over(source string, bytes, most int64) error {
+	if o.opts.MaxBytes > 0 && o.opts.MaxBytes-o.bytes <= o.opts.Limits.WithDefaults().Text {
+		return &SizeError{Source: source, Bytes: o.bytes + bytes, Max: o.opts.MaxBytes}
 	}
-	b.WriteString(`$`)
-	expr, err := regexp.Compile(b.String())
-	if err != nil {
-		return nil, filepath.ErrBadPattern
-	}
-	return expr, nil
-}
-
-// file returns a file's bytes.
-func (o *opener) file(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size := int64(0)
-	if fi, err := f.Stat(); err == nil && fi.Mode().IsRegular() {
-		size = fi.Size()
-	}
-	return o.slurp(f, size)
+	return fmt.Errorf("media: %s: holds more than the %d bytes that one file may unpack to", source, most)
 }
 
 // slurp reads r, which holds size bytes as far as is known, to its end, or fails
-// once that is more than may be held.
-func (o *opener) slurp(r io.Reader, size int64) ([]byte, error) {
-	if o.opts.MaxBytes > 0 {
-		left := o.opts.MaxBytes - o.bytes
-		if size > left {
-			return nil, &SizeError{Bytes: o.bytes + size, Max: o.opts.MaxBytes}
-		}
-		r = io.LimitReader(r, left+1)
+// once that is more than most.
+func (o *opener) slurp(source string, r io.Reader, size, most int64) ([]byte, error) {
+	if size > most {
+		return nil, o.over(source, size, most)
 	}
+	r = io.LimitReader(r, most+1)
 	// One byte more than the size lets a read see the end without growing.
 	buf := make([]byte, 0, size+1)
 	for {
@@ -303,27 +282,15 @@ func (o *opener) slurp(r io.Reader, size int64) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := o.ctx.Err(); err != nil {
+			return nil, err
+		}
 		if len(buf) == cap(buf) {
 			buf = slices.Grow(buf, max(len(buf)/2, 512))
 		}
 	}
-	if o.opts.MaxBytes > 0 && o.bytes+int64(len(buf)) > o.opts.MaxBytes {
-		return nil, &SizeError{Bytes: o.bytes + int64(len(buf)), Max: o.opts.MaxBytes}
+	if int64(len(buf)) > most {
+		return nil, o.over(source, int64(len(buf)), most)
 	}
 	return buf, nil
-}
-
-// add decodes data, through the containers it may be in.
-func (o *opener) add(source string, data []byte) error {
-	if o.seen[source] {
-		return nil
-	}
-	o.seen[source] = true
-	if isGzip(data) {
-		return o.gzip(source, data)
-	}
-	if isTar(data) {
-		return o.tar(source, data)
-	}
-	return o.plain(source, data)
 }

@@ -99,6 +99,15 @@ func (f *File) Bytes() ([]byte, error) {
 	return b, nil
 }
 
+// Text reads a whole file of text, or fails with a [*SizeError] if it is longer
+// than l allows.
+func (f *File) Text(l Limits) ([]byte, error) {
+	if f.Size > l.Text {
+		return nil, &SizeError{Bytes: f.Size, Max: l.Text}
+	}
+	return f.Bytes()
+}
+
 // Limits bound what one file may cost, however it is made up. Zero fields mean
 // the defaults.
 type Limits struct {
@@ -156,7 +165,8 @@ type Format struct {
 	// between formats that look the same.
 	Match func(name string, head []byte) bool
 	// Decode turns a file into parts. It may read f only until it returns, unless
-	// f.Path is set: then the file can be opened again.
+	// f.Path is set: then the file can be opened again. Its errors need not name
+	// the file. Text beyond l.Text is a [*SizeError].
 	Decode func(ctx context.Context, f *File, l Limits) ([]Part, error)
 }
 
@@ -184,16 +194,26 @@ func (s Skipped) String() string { return s.Source + ": " + s.Reason }
 
 // reasons for skipping.
 const (
-	reasonBinary = "binary file"
-	reasonEmpty  = "empty file"
+	reasonBinary    = "binary file"
+	reasonEmpty     = "empty file"
+	reasonGenerated = "generated file"
+	reasonIgnored   = "ignored by .gitignore"
+	reasonNested    = "archive inside an archive"
+	reasonReplaced  = "replaced further on in the archive"
+	reasonVendored  = "packages of others"
 )
 
 // SizeError says that what was named holds more than the caller allows.
 type SizeError struct {
-	Bytes int64 // found so far
-	Max   int64
+	Source string // the file that was too much
+	Bytes  int64  // found so far
+	Max    int64
 }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("media: more than %d bytes of text; %d are allowed", e.Bytes, e.Max)
+	source := ""
+	if e.Source != "" {
+		source = e.Source + ": "
+	}
+	return fmt.Sprintf("media: %smore than %d bytes of text; %d are allowed", source, e.Bytes, e.Max)
 }

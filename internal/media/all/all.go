@@ -3,12 +3,25 @@ package all
 
 import (
 	"github.com/handscroll/handscroll/internal/media"
+	"github.com/handscroll/handscroll/internal/media/html"
+	"github.com/handscroll/handscroll/internal/media/mail"
+	"github.com/handscroll/handscroll/internal/media/notebook"
+	"github.com/handscroll/handscroll/internal/media/office"
+	"github.com/handscroll/handscroll/internal/media/pdf"
+	"github.com/handscroll/handscroll/internal/media/subtitle"
 	"github.com/handscroll/handscroll/internal/media/text"
 )
 
-// Formats returns them in the order in which they are tried.
+// Formats returns them in the order in which they are tried: text is what no
+// other format is.
 func Formats() []media.Format {
 	return []media.Format{
+		pdf.Format(),
+		office.Format(),
+		html.Format(),
+		mail.Format(),
+		notebook.Format(),
+		subtitle.Format(),
 		text.Format(),
 	}
 }

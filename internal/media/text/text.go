@@ -14,9 +14,12 @@ func Format() media.Format {
 	return media.Format{
 		Name:  "text",
 		Match: Match,
-		Decode: func(_ context.Context, f *media.File, _ media.Limits) ([]media.Part, error) {
-			data, err := f.Bytes()
-			return []media.Part{{Source: f.Name, Text: data}}, err
+		Decode: func(_ context.Context, f *media.File, l media.Limits) ([]media.Part, error) {
+			data, err := f.Text(l)
+			if err != nil {
+				return nil, err
+			}
+			return []media.Part{{Source: f.Name, Text: data}}, nil
 		},
 	}
 }
