@@ -257,8 +257,8 @@ func TestUnreadableLink(t *testing.T) {
 }
 
 func TestBinaryFileIsSkippedAndSaidSo(t *testing.T) {
-	root := tree(t, "photo.png", "\x89PNG\r\n\x1a\n", "paper.pdf", "%PDF-1.4\n", "control", strings.Repeat("\x01\x02a", 50))
-	for _, name := range []string{"photo.png", "paper.pdf", "control"} {
+	root := tree(t, "program", "\x7fELF\x02\x01", "paper.pdf", "%PDF-1.4\n", "control", strings.Repeat("\x01\x02a", 50))
+	for _, name := range []string{"program", "paper.pdf", "control"} {
 		parts, skipped, err := open(t, root, filepath.Join(root, name))
 		if err != nil || len(parts) != 0 {
 			t.Errorf("%s: %q, %v", name, parts, err)
