@@ -104,11 +104,13 @@ func isFrame(b []byte) (h uint32, ok bool) {
 		h&mpegBitrate != mpegBitrate && h&mpegRate != mpegRate && h&mpegEmphasis != 2
 }
 
-// isLayer3 matches what the MP3 decoder can do: layer III of MPEG-1 and 2 at a
-// stated bit rate.
+// isLayer3 matches what the MP3 decoder can do: layer III at a stated bit rate,
+// but neither MPEG-2.5 nor MPEG-2 at 22,050 Hz: it drops the byte by which frames
+// of those differ in length, and what follows is noise.
 func isLayer3(b []byte) bool {
 	h, ok := isFrame(b)
-	return ok && h&mpegLayer == 1<<17 && h&mpegVersion != 0 && h&mpegBitrate != 0
+	return ok && h&mpegLayer == 1<<17 && h&mpegBitrate != 0 &&
+		(h&mpegVersion == mpegVersion || h&mpegVersion == 2<<19 && h&mpegRate != 0)
 }
 
 // layer3Bytes is the length of a layer III frame, 0 if it has none stated.
@@ -154,7 +156,7 @@ func isID3(head []byte) bool { return id3Size(head) > 0 }
 
 // id3Size is the length of the ID3v2 tag that head begins with.
 func id3Size(head []byte) int64 {
-	if len(head) < 10 || string(head[:3]) != "ID3" || head[3] == 0xff || head[4] == 0xff {
+	if len(head) < 10 || string(head[:3]) != "ID3" || head[3] > 4 || head[5]&0x0f != 0 {
 		return 0
 	}
 	n := int64(10)

@@ -240,6 +240,9 @@ func (s *stream) Next() (media.Chunk, error) {
 	at := s.from + time.Duration(s.n)*time.Second/media.SampleRate
 	want := s.buf[:min(int64(len(s.buf)), s.left)]
 	n := 0
+	if s.err == nil {
+		s.err = s.ctx.Err()
+	}
 	if s.err == nil && len(want) > 0 {
 		n, s.err = s.in.Read(want)
 		s.n, s.left = s.n+int64(n), s.left-int64(n)
