@@ -36,9 +36,10 @@ var imports = map[string]string{
 	"media/text":   "media",
 	"media/code":   "media",
 	"media/pdf":    "media",
-	"media/image":  "media",
-	"media/audio":  "media",
-	"media/video":  "media media/image media/audio",
+	"media/ffmpeg": "media",
+	"media/image":  "media media/ffmpeg",
+	"media/audio":  "media media/ffmpeg kernel",
+	"media/video":  "media media/ffmpeg media/image media/audio",
 	"media/office": "media",
 	"media/all":    "media media/text media/code media/pdf media/image media/audio media/video media/office",
 

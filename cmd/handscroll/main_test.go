@@ -226,11 +226,11 @@ func TestUsageErrors(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	h := newHouse(t)
 	good := h.file("good.txt", "good\n")
-	binary := h.file("image.png", "\x89PNG\r\n\x1a\n\x00\x00")
+	binary := h.file("program.bin", "\x7fELF\x02\x01\x00\x00")
 	h.want(exitError, []string{"ask", "-f", filepath.Join(h.dir, "gone.txt"), "what?"}, "gone.txt", "no such file")
 	h.want(exitError, []string{"ask", "-f", h.file("void.txt", ""), "what?"}, "void.txt", "empty file")
-	h.want(exitError, []string{"ask", "-f", binary, "what?"}, "skipped", "image.png: binary file", "nothing to read")
-	h.want(exitOK, []string{"ask", "-f", good, "-f", binary, "what?"}, "image.png: binary file")
+	h.want(exitError, []string{"ask", "-f", binary, "what?"}, "skipped", "program.bin: binary file", "nothing to read")
+	h.want(exitOK, []string{"ask", "-f", good, "-f", binary, "what?"}, "program.bin: binary file")
 	var many []string
 	for _, n := range []string{"1", "2", "3", "4", "5", "6", "7"} {
 		many = append(many, "-f", h.file("bin"+n, "\x00"))

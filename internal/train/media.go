@@ -59,7 +59,7 @@ func frames(paths []string) ([]*media.Image, error) {
 	if len(paths) == 0 {
 		return nil, nil
 	}
-	parts, _, err := media.Open(paths, media.Options{Formats: all.Formats()})
+	parts, _, err := media.Open(context.Background(), paths, media.Options{Formats: all.Formats()})
 	if err != nil {
 		return nil, fmt.Errorf("train: clips: %w", err)
 	}

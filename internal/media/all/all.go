@@ -3,13 +3,16 @@ package all
 
 import (
 	"github.com/handscroll/handscroll/internal/media"
+	"github.com/handscroll/handscroll/internal/media/audio"
 	"github.com/handscroll/handscroll/internal/media/html"
+	"github.com/handscroll/handscroll/internal/media/image"
 	"github.com/handscroll/handscroll/internal/media/mail"
 	"github.com/handscroll/handscroll/internal/media/notebook"
 	"github.com/handscroll/handscroll/internal/media/office"
 	"github.com/handscroll/handscroll/internal/media/pdf"
 	"github.com/handscroll/handscroll/internal/media/subtitle"
 	"github.com/handscroll/handscroll/internal/media/text"
+	"github.com/handscroll/handscroll/internal/media/video"
 )
 
 // Formats returns them in the order in which they are tried: text is what no
@@ -22,6 +25,9 @@ func Formats() []media.Format {
 		mail.Format(),
 		notebook.Format(),
 		subtitle.Format(),
+		image.Format(),
+		audio.Format(),
+		video.Format(),
 		text.Format(),
 	}
 }
