@@ -23,10 +23,15 @@ var phoneIDs = func() map[string]uint8 {
 // versions says what to do about a phone that is not in the inventory.
 const versions = "espeak-ng 1.51 is known to fit"
 
-// PhoneID returns a phone's place in the inventory.
+// PhoneID returns a phone's place in the inventory. A variant that is not there,
+// such as a rare l#, is its phone: l.
 func PhoneID(name string) (id uint8, ok bool) {
-	id, ok = phoneIDs[name]
-	return id, ok
+	for ; name != ""; name = name[:len(name)-1] {
+		if id, ok = phoneIDs[name]; ok || !strings.HasSuffix(name, "#") && !strings.HasSuffix(name, "-") {
+			return id, ok
+		}
+	}
+	return 0, false
 }
 
 // clean takes stress, length of pauses and word boundaries from a synthesiser's
