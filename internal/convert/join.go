@@ -28,14 +28,14 @@ func Join(out, base string, senses []string) (err error) {
 			return nil, err
 		}
 		files = append(files, f)
-		if arch, err := f.Meta.String("general.architecture"); err != nil || arch != model.Architecture {
-			return nil, fmt.Errorf("convert: %s is not of the architecture %s", path, model.Architecture)
-		}
 		return f, nil
 	}
 	b, err := open(base)
 	if err != nil {
 		return err
+	}
+	if arch, err := b.Meta.String("general.architecture"); err != nil || arch != model.Architecture {
+		return fmt.Errorf("convert: %s is not a model of the architecture %s", base, model.Architecture)
 	}
 	later := map[string]bool{}
 	var parts []*gguf.File
