@@ -69,8 +69,8 @@ var imports = map[string]string{
 	"train/optim": "nn tensor kernel",
 	"train/data":  "tokenizer",
 
-	"eval":      ".",
-	"eval/task": "eval",
+	"eval":      ". render speech",
+	"eval/task": "eval . render speech",
 }
 
 // short is the name of a package in the table; ok is false for packages of

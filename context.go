@@ -197,7 +197,7 @@ type Insert struct {
 func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (*Context, error) {
 	ins := make([]engine.Insert, len(inserts))
 	for i, in := range inserts {
-		ins[i] = engine.Insert(in)
+		ins[i] = engine.Insert{At: in.At, Text: in.Text}
 	}
 	s, err := c.c.Splice(ctx, length, ins...)
 	if err != nil {

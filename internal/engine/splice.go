@@ -9,10 +9,12 @@ import (
 	"github.com/handscroll/handscroll/internal/kvcache"
 )
 
-// Insert is text to be put into a context before token At.
+// Insert is text to be put into a context before token At, in place of Drop
+// tokens.
 type Insert struct {
 	At   int // counted in the context as it was
 	Text string
+	Drop int
 }
 
 // Splice returns a context in memory as if the first length tokens of c had
@@ -48,7 +50,7 @@ func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (s 
 		var here []Insert
 		for len(inserts) > 0 && (inserts[0].At < base+n || base+n == length) {
 			at := max(inserts[0].At-base, 1)
-			here = append(here, Insert{at, inserts[0].Text})
+			here = append(here, Insert{at, inserts[0].Text, inserts[0].Drop})
 			inserts = inserts[1:]
 		}
 		if len(here) > 0 || n < seg.Tokens() {
@@ -95,6 +97,10 @@ func (c *Context) splice(ctx context.Context, seg *kvcache.Segment, n int, inser
 		from := len(ids) - m.net.Lookahead()
 		ids = m.tok.Encode(ids, []byte(in.Text))
 		text = append(text, in.Text...)
+		if in.Drop > 0 {
+			last = min(in.At+in.Drop, n)
+			lastByte = m.byteOffset(seg, last)
+		}
 		fresh = append(fresh, span{from, len(ids) + m.net.Lead()})
 	}
 	keep(n)

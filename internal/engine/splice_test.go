@@ -29,7 +29,7 @@ func TestSpliceIsADirectRead(t *testing.T) {
 			if i > 0 && rng.IntN(3) == 0 {
 				at = inserts[0].At // two at one place, or near
 			}
-			inserts = append(inserts, Insert{at, string(randomText(rng, rng.IntN(300)))})
+			inserts = append(inserts, Insert{At: at, Text: string(randomText(rng, rng.IntN(300)))})
 		}
 		net.made.Store(0)
 		s, err := c.Splice(context.Background(), length, inserts...)
@@ -108,7 +108,7 @@ func TestSplicedNeedleIsFound(t *testing.T) {
 	for _, depth := range []int{0, 30, 100} {
 		length := c.Tokens() / 2
 		at := c.Boundary(length * depth / 100)
-		s, err := c.Splice(context.Background(), length, Insert{at, "The secret = 4815\n"})
+		s, err := c.Splice(context.Background(), length, Insert{At: at, Text: "The secret = 4815\n"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func TestSpliceOutOfRange(t *testing.T) {
 	for _, bad := range []struct {
 		length, at int
 	}{{0, 0}, {c.Tokens() + 1, 0}, {2, 3}, {2, -1}} {
-		if _, err := c.Splice(context.Background(), bad.length, Insert{bad.at, "x"}); err == nil {
+		if _, err := c.Splice(context.Background(), bad.length, Insert{At: bad.at, Text: "x"}); err == nil {
 			t.Errorf("%+v: no error", bad)
 		}
 	}
