@@ -102,7 +102,7 @@ func (p *Painter) Text(rng *rand.Rand, w, h int) *Scene {
 // fill puts text on a crop, or what may be taken for it, or both.
 func (p *Painter) fill(rng *rand.Rand, s *Scene, scale float32) {
 	switch v := rng.Float32(); {
-	case v < 0.08:
+	case v < 0.06:
 		p.clutter(rng, s.Image)
 	case v < 0.3:
 		p.page(rng, s, scale)
@@ -133,7 +133,7 @@ func (p *Painter) scatter(rng *rand.Rand, s *Scene, scale float32) {
 	if chance(rng, 0.65) {
 		most = p.capHeight(rng, most) * 1.5
 	}
-	for misses, want := 0, 1+rng.IntN(16); misses < 12 && len(p.boxes) < want; {
+	for misses, want := 0, 1+rng.IntN(24); misses < 28 && len(p.boxes) < want; {
 		st := p.randomStyle(rng, scale*p.capHeight(rng, min(most, h/scale/2)))
 		text := p.phrase(rng)
 		if words := strings.Fields(text); st.cap > h/6 { // large texts are short
