@@ -2,8 +2,10 @@ package encoder
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"testing"
 
+	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/nn"
 )
 
@@ -47,3 +49,81 @@ func BenchmarkReaderF32(b *testing.B)       { benchReader(b, nn.F32, false) }
 func BenchmarkReaderBF16(b *testing.B)      { benchReader(b, nn.BF16, false) }
 func BenchmarkReaderTrainF32(b *testing.B)  { benchReader(b, nn.F32, true) }
 func BenchmarkReaderTrainBF16(b *testing.B) { benchReader(b, nn.BF16, true) }
+
+// checker is a checkerboard of pixels.
+func checker(w, h int) *media.Image {
+	img := media.NewImage(w, h)
+	for i := range w * h {
+		if (i%w+i/w)%2 == 1 {
+			copy(img.Pix[3*i:], []byte{255, 255, 255})
+		}
+	}
+	return img
+}
+
+func TestHalve(t *testing.T) {
+	img := Halve(checker(9, 5))
+	if img.W != 4 || img.H != 2 {
+		t.Fatalf("half of 9 × 5 is %d × %d", img.W, img.H)
+	}
+	for i, v := range img.Pix {
+		if v != 128 {
+			t.Fatalf("pixel %d is %d", i, v)
+		}
+	}
+}
+
+// chars lays out a text as if it had been found.
+func chars(text string, x, y, step float32) (out []Char) {
+	for i, c := range []byte(text) {
+		out = append(out, Char{Byte: c, X: x + float32(i)*step, Y: y, Score: 1, P: 1})
+	}
+	return out
+}
+
+func TestReadOut(t *testing.T) {
+	found := append(chars("second line", 20, 40, 6), chars("first", 10, 10, 8)...)
+	found = append(found, chars("more", 10+7*8, 10, 8)...) // after a wide gap
+	lines := inOrder(strongest(group(found, 0)))
+	var got []string
+	for i := range lines {
+		got = append(got, lines[i].Text())
+	}
+	if want := []string{"first more", "second line"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("read %q, want %q", got, want)
+	}
+	// What two levels read is given once, by the one that is surer.
+	worse := chars("fjrst", 10, 10, 8)
+	for i := range worse {
+		worse[i].P = 0.6
+	}
+	both := append(group(chars("first", 10, 10, 8), 0), group(worse, 1)...)
+	if lines = strongest(both); len(lines) != 1 || lines[0].Text() != "first" {
+		t.Errorf("two levels: %d lines, the first %q", len(lines), lines[0].Text())
+	}
+}
+
+func TestReaderTargets(t *testing.T) {
+	glyphs := []Glyph{{'a', 9, 6, 10}, {'Z', 21, 6, 40}, {'☃', 31, 6, 10}}
+	targets, weights := ReaderTargets(glyphs, 64, 16, 0)
+	at := func(x, y float32) (int32, float32) {
+		i := int(y/CellH)*32 + int(x/CellW)
+		return targets[i], weights[i]
+	}
+	if c, w := at(9, 6); c != Class('a') || w != 1 {
+		t.Errorf("a is class %d with weight %g", c, w)
+	}
+	if c, w := at(11, 6); c != 0 || w >= 1 {
+		t.Errorf("beside a: class %d with weight %g", c, w)
+	}
+	if c, _ := at(21, 6); c != 0 {
+		t.Errorf("a letter far too large is class %d", c)
+	}
+	if c, _ := at(31, 6); c != -1 {
+		t.Errorf("an unknown character is class %d", c)
+	}
+	targets, _ = ReaderTargets(glyphs, 16, 4, 2)
+	if c := targets[2]; c != Class('Z') {
+		t.Errorf("a large letter is class %d at a coarser level", c)
+	}
+}

@@ -36,7 +36,7 @@ func BuildLexicon(s *Speaker, words, accents []string) (*Lexicon, error) {
 	if len(accents) > 32 {
 		return nil, fmt.Errorf("speech: a lexicon of %d accents: at most 32", len(accents))
 	}
-	l := newLexicon(words, accents)
+	l := NewLexicon(words, accents)
 	if len(l.index) < len(words) {
 		return nil, errors.New("speech: a lexicon with a word twice")
 	}
@@ -67,14 +67,15 @@ func BuildLexicon(s *Speaker, words, accents []string) (*Lexicon, error) {
 				case !ok:
 					return nil, fmt.Errorf("speech: %q in accent %s: nothing is said", word, accent)
 				}
-				l.add(i, form, 1<<a, c > 0)
+				l.Add(i, form, 1<<a, c > 0)
 			}
 		}
 	}
 	return l, nil
 }
 
-func newLexicon(words, accents []string) *Lexicon {
+// NewLexicon returns a lexicon of words without pronunciations.
+func NewLexicon(words, accents []string) *Lexicon {
 	l := &Lexicon{Accents: accents, Words: words, forms: make([][]Form, len(words)), index: make(map[string]int, len(words))}
 	for i, w := range words {
 		l.index[w] = i
@@ -103,7 +104,9 @@ func ids(names []string) ([]uint8, error) {
 	return out, nil
 }
 
-func (l *Lexicon) add(word int, phones []uint8, accent uint32, within bool) {
+// Add notes a pronunciation of the word-th word, in accents, alone or within a
+// sentence.
+func (l *Lexicon) Add(word int, phones []uint8, accent uint32, within bool) {
 	i := slices.IndexFunc(l.forms[word], func(f Form) bool { return bytes.Equal(f.Phones, phones) })
 	if i < 0 {
 		i = len(l.forms[word])
@@ -227,7 +230,7 @@ func (r *lexiconReader) lexicon() *Lexicon {
 			return nil
 		}
 	}
-	l := newLexicon(words, accents)
+	l := NewLexicon(words, accents)
 	l.forms = forms
 	switch {
 	case r.err == nil && r.at != len(r.b):

@@ -9,12 +9,12 @@ import (
 )
 
 func someLexicon() *Lexicon {
-	l := newLexicon([]string{"to", "two", "tea"}, []string{"en", "en-us"})
-	l.add(0, []uint8{62, 66}, 1, false)
-	l.add(0, []uint8{62, 66}, 2, false)
-	l.add(0, []uint8{62, 5}, 2, true)
-	l.add(1, []uint8{62, 66}, 2, false)
-	l.add(1, []uint8{62, 5}, 1, false)
+	l := NewLexicon([]string{"to", "two", "tea"}, []string{"en", "en-us"})
+	l.Add(0, []uint8{62, 66}, 1, false)
+	l.Add(0, []uint8{62, 66}, 2, false)
+	l.Add(0, []uint8{62, 5}, 2, true)
+	l.Add(1, []uint8{62, 66}, 2, false)
+	l.Add(1, []uint8{62, 5}, 1, false)
 	return l
 }
 
@@ -57,13 +57,13 @@ func TestLexiconRoundTrip(t *testing.T) {
 }
 
 func TestHomophonesInOneAccent(t *testing.T) {
-	l := newLexicon([]string{"a", "b"}, []string{"x", "y"})
-	l.add(0, []uint8{1}, 1, false)
-	l.add(1, []uint8{1}, 2, false)
+	l := NewLexicon([]string{"a", "b"}, []string{"x", "y"})
+	l.Add(0, []uint8{1}, 1, false)
+	l.Add(1, []uint8{1}, 2, false)
 	if l.Homophones("a", "b") {
 		t.Error("the same in two accents is not the same in one")
 	}
-	l.add(1, []uint8{1}, 1, true)
+	l.Add(1, []uint8{1}, 1, true)
 	if l.Homophones("a", "b") {
 		t.Error("within other words is not alone")
 	}

@@ -1,0 +1,126 @@
+package encoder
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+
+	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/speech"
+)
+
+// testLexicon has words of a few phones.
+func testLexicon() *speech.Lexicon {
+	words := []string{"cat", "tack", "act", "at", "a"}
+	l := speech.NewLexicon(words, []string{"en-us"})
+	for i, phones := range [][]string{{"k", "a", "t"}, {"t", "a", "k"}, {"a", "k", "t"}, {"a", "t"}, {"a"}} {
+		var ids []uint8
+		for _, p := range phones {
+			id, ok := speech.PhoneID(p)
+			if !ok {
+				panic(p)
+			}
+			ids = append(ids, id)
+		}
+		l.Add(i, ids, 1, false)
+	}
+	return l
+}
+
+// speak makes logits of phones that last some frames each.
+func speak(r *rand.Rand, phones string, frames int) []float32 {
+	n := len(speech.Inventory)
+	var out []float32
+	for _, p := range phones {
+		id, ok := speech.PhoneID(string(p))
+		if !ok {
+			panic(string(p))
+		}
+		for range frames {
+			row := make([]float32, n)
+			for i := range row {
+				row[i] = float32(r.NormFloat64())
+			}
+			row[id] += 7
+			out = append(out, row...)
+		}
+	}
+	return out
+}
+
+func texts(words []Word) (out []string) {
+	for _, w := range words {
+		out = append(out, fmt.Sprintf("%s %d-%d", w.Text, w.From, w.To))
+	}
+	return out
+}
+
+func TestWords(t *testing.T) {
+	w := NewWords(testLexicon(), nil)
+	said := speak(rand.New(rand.NewPCG(1, 2)), "__kat__tak_akt_", 4)
+	want := []string{"cat 8-20", "tack 28-40", "act 44-56"}
+	b := w.NewBeam()
+	b.Feed(append([]float32(nil), said...))
+	if got := texts(b.Take(true)); !reflect.DeepEqual(got, want) {
+		t.Errorf("heard %q, want %q", got, want)
+	}
+	// In pieces, taking what is sure in between.
+	b = w.NewBeam()
+	var got []string
+	n := len(speech.Inventory)
+	for i := 0; i < len(said); i += 5 * n {
+		b.Feed(append([]float32(nil), said[i:min(len(said), i+5*n)]...))
+		got = append(got, texts(b.Take(false))...)
+	}
+	if len(got) < 2 {
+		t.Errorf("only %q was sure before the end", got)
+	}
+	if got = append(got, texts(b.Take(true))...); !reflect.DeepEqual(got, want) {
+		t.Errorf("in pieces %q, want %q", got, want)
+	}
+}
+
+// TestEarsInChunks checks that entries are the same bit for bit however the sound
+// is cut.
+func TestEarsInChunks(t *testing.T) {
+	var ps nn.Params
+	var ms []*nn.Matrix
+	e := NewEars(&ps, EarsConfig{Stem: 8, Layers: 2, Layer: tinyLayer(), Key: 8, Value: 8, Phones: 5}, func(m *nn.Matrix) { ms = append(ms, m) })
+	ps.Alloc()
+	ps.Reset(1)
+	Refresh(ms, &ps, false, 0, 1)
+	r := rand.New(rand.NewPCG(3, 4))
+	const n = 5 * nn.Block
+	const row = FramesPerEmbedding * Mels
+	x := make([]float32, n*row)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+	}
+	run := func(from, to int) (k, v []float32) {
+		begin, end := max(0, from-e.Lead()), min(n, to+e.Lookahead())
+		var s nn.Scratch
+		k, v = e.Forward(&s, ps.Data, x[begin*row:end*row], begin, &EarsAct{})
+		return k[(from-begin)*8 : (to-begin)*8], v[(from-begin)*8 : (to-begin)*8]
+	}
+	k, v := run(0, n)
+	for from := 0; from < n; from += 2 * nn.Block {
+		to := min(n, from+2*nn.Block)
+		ck, cv := run(from, to)
+		if !reflect.DeepEqual(ck, k[from*8:to*8]) || !reflect.DeepEqual(cv, v[from*8:to*8]) {
+			t.Fatalf("entries [%d, %d) differ", from, to)
+		}
+	}
+}
+
+func TestResize(t *testing.T) {
+	img := Resize(checker(8, 4), 4, 2)
+	for i, v := range img.Pix {
+		if v != 128 && v != 127 {
+			t.Fatalf("pixel %d of a halved checkerboard is %d", i, v)
+		}
+	}
+	if img = Resize(checker(3, 3), 7, 5); img.W != 7 || img.H != 5 || img.Pix[0] != 0 {
+		t.Errorf("grown: %d × %d, first %d", img.W, img.H, img.Pix[0])
+	}
+}
