@@ -5,8 +5,10 @@ import (
 	"math"
 	"testing"
 
+	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/speech"
 	"github.com/handscroll/handscroll/internal/tensor"
 	"github.com/handscroll/handscroll/internal/tokenizer"
 )
@@ -15,6 +17,46 @@ import (
 // if absent is set, that the answer is not in the context. Equal seeds give
 // equal models.
 func WriteModel(t testing.TB, path string, seed uint64, absent bool) {
+	t.Helper()
+	write(t, path, seed, absent, encoder.Senses{})
+}
+
+// WriteSenses is WriteModel for a model that also sees and hears, nonsense too.
+func WriteSenses(t testing.TB, path string, seed uint64) {
+	t.Helper()
+	layer := nn.SelfConfig{Width: 32, Heads: 2, Window: 8, Ahead: 4, Taps: 4, Hidden: 32}
+	reading, err := encoder.NewReading(encoder.EyesConfig{Channels: 8, Blocks: 1, Hidden: 8}, nn.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seeing, err := encoder.NewSeeing(encoder.SeeingConfig{
+		Width: 32, Scenes: encoder.ScenesConfig{Channels: 8, Layers: 2, Layer: layer, Key: 64},
+	}, nn.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hearing, err := encoder.NewHearing(encoder.HearingConfig{
+		Width: 32, Ears: encoder.EarsConfig{Stem: 8, Layers: 2, Layer: layer, Key: 64, Value: 64, Phones: len(speech.Inventory)},
+	}, nn.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hearing.Lexicon = speech.NewLexicon([]string{"tea", "key"}, []string{"en-us"})
+	hearing.Lexicon.Add(0, []uint8{62, 40}, 1, false)
+	hearing.Lexicon.Add(1, []uint8{50, 40}, 1, false)
+	hearing.Prior = make([]float32, len(speech.Inventory))
+	for i := range hearing.Prior {
+		hearing.Prior[i] = 1 / float32(len(hearing.Prior))
+	}
+	senses := encoder.Senses{Reading: reading, Seeing: seeing, Hearing: hearing}
+	for i, ps := range senses.Params() {
+		ps.Alloc()
+		ps.Reset(seed + uint64(i))
+	}
+	write(t, path, seed, false, senses)
+}
+
+func write(t testing.TB, path string, seed uint64, absent bool, senses encoder.Senses) {
 	t.Helper()
 	vocab, err := tokenizer.Train([][]byte{[]byte("The quick brown fox jumps over the lazy dog. 0123456789\n")}, 300, nil)
 	if err != nil {
@@ -38,7 +80,11 @@ func WriteModel(t testing.TB, path string, seed uint64, absent bool) {
 	if absent {
 		m.AbsentBias = 1000
 	}
-	if err := m.Writer(tensor.F32).WriteFile(path); err != nil {
+	w := m.Writer(tensor.F32)
+	if err := senses.Write(w, tensor.F32); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.WriteFile(path); err != nil {
 		t.Fatal(err)
 	}
 }
