@@ -177,7 +177,12 @@ func TestScenesGradient(t *testing.T) {
 		for _, l := range ask.Backward(&w.s, w.ps.Data, grad, dk, k, n, &aa, []nn.Target{{{3, 9}}}, []float32{1}) {
 			sum += float64(l)
 		}
-		e.Backward(&w.s, w.ps.Data, grad, dk, &act)
+		logits := e.LabelLogits(&w.s, w.ps.Data, &act)
+		for i, c := range logits { // a loss that is the square of the logits
+			sum += 0.01 * float64(c*c)
+			logits[i] = 0.02 * c
+		}
+		e.Backward(&w.s, w.ps.Data, grad, dk, logits, &act)
 		return sum
 	}
 	w.check(t)

@@ -33,7 +33,20 @@ type Scenes struct {
 	place  *nn.Param // [Patches, D]
 	norm   *nn.RMSNorm
 	key    nn.Trainable // [Key, D]
+	labels nn.Trainable // [ΣLabels, D]: what stands in a patch, for training
+	bias   *nn.Param
 	rope   *nn.Rope
+}
+
+// Labels are the numbers of classes that a patch is told apart by in training, each
+// with 0 for nothing: shape, colour and motion of the object whose middle it holds.
+var Labels = []int{9, 9, 8}
+
+func labelCount() (n int) {
+	for _, l := range Labels {
+		n += l
+	}
+	return n
 }
 
 // NewScenes registers the parameters.
@@ -57,6 +70,10 @@ func NewScenes(ps *nn.Params, c ScenesConfig, add func(*nn.Matrix)) *Scenes {
 	key := nn.NewMatrix(ps.Add("scenes.attn_k.weight", nn.ClassMatrix, nn.FanIn(1, d), c.Key, d), 0, prec)
 	add(key)
 	e.key = key
+	labels := nn.NewMatrix(ps.Add("scenes.labels.weight", nn.ClassMatrix, nn.FanIn(0.3, d), labelCount(), d), 0, prec)
+	add(labels)
+	e.labels = labels
+	e.bias = ps.Add("scenes.labels.bias", nn.ClassVector, nn.Const(0), labelCount())
 	return e
 }
 
@@ -125,8 +142,20 @@ func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *Sce
 	return k
 }
 
-// Backward adds to the parameters' gradients; dk is overwritten.
-func (e *Scenes) Backward(s *nn.Scratch, w, g, dk []float32, act *ScenesAct) {
+// LabelLogits returns logits [T, ΣLabels] of the patches of a Forward.
+func (e *Scenes) LabelLogits(s *nn.Scratch, w []float32, act *ScenesAct) []float32 {
+	n := labelCount()
+	logits, bias := s.Floats(act.tokens.T*n), e.bias.Of(w)
+	for i := range act.tokens.T {
+		copy(logits[i*n:(i+1)*n], bias)
+	}
+	e.labels.Mul(s, logits, act.z, act.tokens.T, true)
+	return logits
+}
+
+// Backward adds to the parameters' gradients; dk is overwritten. dlogits, that of
+// LabelLogits, may be nil.
+func (e *Scenes) Backward(s *nn.Scratch, w, g, dk, dlogits []float32, act *ScenesAct) {
 	t, d, kd := act.tokens.T, e.Config.Layer.Width, e.Config.Key
 	for i := range t {
 		nn.NormaliseBackward(dk[i*kd:(i+1)*kd], act.k[i*kd:(i+1)*kd], act.kInv[i])
@@ -134,6 +163,14 @@ func (e *Scenes) Backward(s *nn.Scratch, w, g, dk []float32, act *ScenesAct) {
 	dz, dh := s.Floats(t*d), s.Zeros(t*d)
 	e.key.MulT(s, dz, dk, t, false)
 	e.key.Grad(s, g, dk, act.z, t)
+	if dlogits != nil {
+		db := e.bias.Of(g)
+		for i := 0; i < len(dlogits); i += len(db) {
+			kernel.Add(db, dlogits[i:i+len(db)])
+		}
+		e.labels.MulT(s, dz, dlogits, t, true)
+		e.labels.Grad(s, g, dlogits, act.z, t)
+	}
 	e.norm.Backward(w, g, dh, dz, act.h, act.inv)
 	for i := len(e.Layers) - 1; i >= 0; i-- {
 		e.Layers[i].Backward(s, w, g, dh, &act.tokens, &act.Layers[i])

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/handscroll/handscroll/internal/encoder"
@@ -67,8 +68,11 @@ func (s *seeingSense) example(w *worker, step, index int, t *tallies) {
 	rng := rand.New(rand.NewPCG(s.r.Seed, uint64(step)<<16|uint64(index)+3))
 	film := s.film(rng)
 	pix := make([]byte, 0, c.Seconds*encoder.SceneW*encoder.SceneH*3)
+	shown := make([][]render.Object, c.Seconds)
 	for at := range c.Seconds {
-		pix = append(pix, film.Frame(at).Image.Pix...)
+		scene := film.Frame(at)
+		pix = append(pix, scene.Image.Pix...)
+		shown[at] = scene.Objects
 	}
 	sc := &w.scratch
 	var act encoder.ScenesAct
@@ -78,7 +82,59 @@ func (s *seeingSense) example(w *worker, step, index int, t *tallies) {
 	if qs := s.questions(rng, film); len(qs) > 0 {
 		askPlaces(w, s.base, s.m.Ask, flat, qs, dk, k, c.Seconds*encoder.Patches, 1/float32(c.Films), t)
 	}
-	s.m.Scenes.Backward(sc, flat, w.grad, dk, &act)
+	logits := s.m.Scenes.LabelLogits(sc, flat, &act)
+	labelObjects(logits, shown, 1/float32(c.Films), t)
+	s.m.Scenes.Backward(sc, flat, w.grad, dk, logits, &act)
+}
+
+// labelObjects turns logits of patches into the gradient of what they show.
+func labelObjects(logits []float32, shown [][]render.Object, weight float32, t *tallies) {
+	classes, names := 0, []string{"shape", "colour", "motion"}
+	for _, n := range encoder.Labels {
+		classes += n
+	}
+	patches := len(shown) * encoder.Patches
+	targets := make([][]int32, len(encoder.Labels))
+	for i := range targets {
+		targets[i] = make([]int32, patches)
+	}
+	objects := 0
+	for at, list := range shown {
+		for _, o := range list {
+			x, y := int(o.X)*encoder.PatchesW/encoder.SceneW, int(o.Y)*encoder.PatchesH/encoder.SceneH
+			if x < 0 || y < 0 || x >= encoder.PatchesW || y >= encoder.PatchesH {
+				continue
+			}
+			i := at*encoder.Patches + y*encoder.PatchesW + x
+			for j, v := range []int{slices.Index(render.Shapes, o.Shape), slices.Index(render.Colours, o.Colour), slices.Index(render.Motions, o.Motion)} {
+				targets[j][i] = int32(v + 1)
+			}
+			objects++
+		}
+	}
+	weights := make([]float32, patches)
+	from := 0
+	for j, n := range encoder.Labels {
+		part := make([]float32, patches*n)
+		for i := range patches {
+			copy(part[i*n:(i+1)*n], logits[i*classes+from:])
+			weights[i] = weight / float32(max(objects, 1))
+			if targets[j][i] == 0 {
+				weights[i] *= 0.2
+			} else {
+				hit := 0.0
+				if best(part[i*n:(i+1)*n]) == int(targets[j][i]) {
+					hit = 1
+				}
+				t.add(names[j], hit, 1)
+			}
+		}
+		nn.Classify(part, n, targets[j], weights, true)
+		for i := range patches {
+			copy(logits[i*classes+from:], part[i*n:(i+1)*n])
+		}
+		from += n
+	}
 }
 
 // film makes a film with objects in it, among designs of other kinds.
