@@ -175,13 +175,44 @@ func (c *Context) find(ctx context.Context, kind string, a *encoder.Asker, flat 
 // asksWhen matches questions whose answer is a time.
 var asksWhen = regexp.MustCompile(`(?i)^\s*(when|at (what|which) (time|second|minute|moment|point)|what time|how far into|which (second|minute|moment)|on which second)\b`)
 
+// choice matches questions which of two things is to be seen.
+var choice = regexp.MustCompile(`(?i)\b((?:an?|the) [^,?:]+?),? or ((?:an?|the) [^,?:]+?)(?:\s+(?:appears?|shown|seen|visible|there|come|comes|to be seen)\b[^?]*)?\?*$`)
+
+// choose answers which of two things is to be seen, and when: by asking for each.
+func (c *Context) choose(ctx context.Context, question string) (text string, at *place, err error) {
+	m := choice.FindStringSubmatch(question)
+	v := c.model.senses.Seeing
+	if m == nil || v == nil {
+		return "", nil, nil
+	}
+	for _, thing := range m[1:3] {
+		p, err := c.find(ctx, kindSeen, v.Ask, v.Params.Data, "When does "+thing+" appear?")
+		if err != nil {
+			return "", nil, err
+		}
+		if p != nil && (at == nil || p.all > at.all) {
+			at, text = p, thing
+		}
+	}
+	if at != nil {
+		text += ", at " + Clock(at.notes.at(at.entry))
+	}
+	return text, at, nil
+}
+
 // askSenses answers a question from what was seen or heard, if it was.
 func (c *Context) askSenses(ctx context.Context, question string, begin time.Time) (*Answer, error) {
 	if len(c.sensed) == 0 {
 		return nil, nil
 	}
+	text, chosen, err := c.choose(ctx, question)
+	if err != nil {
+		return nil, err
+	}
+	if chosen != nil {
+		return c.sensedAnswer(question, text, chosen, begin), nil
+	}
 	var heard, seen *place
-	var err error
 	if h := c.model.senses.Hearing; h != nil {
 		if heard, err = c.find(ctx, kindHeard, h.Ask, h.Params.Data, question); err != nil {
 			return nil, err
@@ -201,7 +232,7 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 	if heard == nil && seen == nil {
 		return nil, nil
 	}
-	p, text := seen, ""
+	p := seen
 	if seen == nil || heard != nil && heard.all > seen.all {
 		p = heard
 	}
@@ -212,11 +243,15 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 	if text == "" {
 		text = Clock(at)
 	}
+	return c.sensedAnswer(question, text, p, begin), nil
+}
+
+func (c *Context) sensedAnswer(question, text string, p *place, begin time.Time) *Answer {
 	return &Answer{
-		Text: text, Found: true, Evidence: []Evidence{c.evidenceAt(p, at)},
+		Text: text, Found: true, Evidence: []Evidence{c.evidenceAt(p, p.notes.at(p.entry))},
 		Prompt: c.Tokens() + c.model.CountTokens([]byte(question)), Cached: c.cached, Tokens: c.model.CountTokens([]byte(text)),
 		Read: c.read, Answer: time.Since(begin),
-	}, nil
+	}
 }
 
 // evidenceAt quotes what was read or heard around a time of a source.
