@@ -16,6 +16,7 @@ type Char struct {
 	X, Y  float32 // its middle, in pixels of the picture
 	Score float32 // probability that some character is there
 	P     float32 // probability of this one, given that
+	probs []float32
 }
 
 // Line is characters that stand in a row, left to right.
@@ -66,7 +67,11 @@ func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image) []Line {
 		logits := r.Forward(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W}, &act)
 		lines = append(lines, group(peaks(s, logits, act.grid, level), level)...)
 	}
-	return inOrder(strongest(lines))
+	lines = inOrder(strongest(lines))
+	for i := range lines {
+		spell(lines[i].Chars)
+	}
+	return lines
 }
 
 // peaks returns the cells where a character is likelier than in those around.
@@ -112,7 +117,7 @@ func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, level int) []Char {
 				}
 			}
 			out = append(out, Char{
-				Byte: Charset[best-1], Score: v, P: row[best] / max(v, 1e-6),
+				Byte: Charset[best-1], Score: v, P: row[best] / max(v, 1e-6), probs: slices.Clone(row),
 				X: (float32(x) + 0.5) * CellW * unit, Y: (float32(y) + 0.5) * CellH * unit,
 			})
 		}
@@ -187,13 +192,14 @@ func spaced(chars []Char) []Char {
 
 // strongest drops what was read at two levels where it was read worse.
 func strongest(lines []Line) []Line {
+	// A finer scale tells narrow letters apart that stand side by side.
 	weight := func(l *Line) (sum float32) {
 		for _, c := range l.Chars {
 			if c.Byte != ' ' {
 				sum += c.Score * c.P * c.P
 			}
 		}
-		return sum
+		return sum * (1 - 0.12*float32(l.Level))
 	}
 	slices.SortStableFunc(lines, func(a, b Line) int { return cmp.Compare(weight(&b), weight(&a)) })
 	var out []Line
@@ -218,6 +224,80 @@ func strongest(lines []Line) []Line {
 		}
 	}
 	return out
+}
+
+// A spelling is a way to write a word: which characters the first letter or digit
+// and those after it may be, and what choosing it costs.
+type spelling struct {
+	first, rest string
+	cost        float32
+}
+
+const (
+	lowerCase = "abcdefghijklmnopqrstuvwxyz"
+	upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	decimals  = "0123456789"
+)
+
+var spellings = []spelling{
+	{lowerCase, lowerCase, 0}, {upperCase, lowerCase, 0.5}, {upperCase, upperCase, 0.7}, {decimals, decimals, 0.7},
+	{lowerCase + upperCase + decimals, lowerCase + upperCase + decimals, 3},
+}
+
+// spell chooses each word's characters together: a word is written in small
+// letters, with a capital, in capitals or as a number, and seldom otherwise, so
+// that an l is not taken for a 1 nor an o for an O.
+func spell(chars []Char) {
+	for len(chars) > 0 {
+		n := slices.IndexFunc(chars, func(c Char) bool { return !alphanumeric(c.Byte) })
+		if n < 0 {
+			n = len(chars)
+		}
+		if word := chars[:n]; n > 1 {
+			spellWord(word)
+		}
+		chars = chars[min(n+1, len(chars)):]
+	}
+}
+
+func alphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
+
+func spellWord(word []Char) {
+	var best []byte
+	top := float32(math.Inf(-1))
+	for _, sp := range spellings {
+		score, text := -sp.cost, make([]byte, len(word))
+		for i := range word {
+			allowed := sp.rest
+			if i == 0 {
+				allowed = sp.first
+			}
+			p := float32(0)
+			text[i], p = word[i].likeliest(allowed)
+			score += Ln(max(p, 1e-5))
+		}
+		if score > top {
+			top, best = score, text
+		}
+	}
+	for i := range word {
+		word[i].Byte = best[i]
+	}
+}
+
+// likeliest returns the likeliest of some characters, and its probability.
+func (c *Char) likeliest(allowed string) (best byte, p float32) {
+	if c.probs == nil {
+		return c.Byte, c.P
+	}
+	for i := range len(allowed) {
+		if q := c.probs[classOf[allowed[i]]]; q > p || i == 0 {
+			best, p = allowed[i], q
+		}
+	}
+	return best, p
 }
 
 // sure says whether a line is more than a speck of clutter.
