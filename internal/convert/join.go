@@ -12,6 +12,9 @@ import (
 // their own.
 var sensePrefixes = []string{"handscroll.reader.", "handscroll.scenes.", "handscroll.hearing."}
 
+// trainPrefix begins what only training needs of a checkpoint.
+const trainPrefix = "train."
+
 // Join writes to out the native model of base with the senses of other files,
 // which take the places of those that base has.
 func Join(out, base string, senses []string) (err error) {
@@ -46,6 +49,9 @@ func Join(out, base string, senses []string) (err error) {
 		}
 		parts = append(parts, f)
 		for _, t := range f.Tensors {
+			if strings.HasPrefix(t.Name, trainPrefix) {
+				continue
+			}
 			if later[t.Name] {
 				return fmt.Errorf("convert: %s: tensor %q is in another of the files too", path, t.Name)
 			}
@@ -74,7 +80,7 @@ func Join(out, base string, senses []string) (err error) {
 			return fmt.Errorf("convert: %s has no sense", senses[i])
 		}
 		for _, t := range f.Tensors {
-			if !strings.HasPrefix(t.Name, "train.") { // of a checkpoint
+			if !strings.HasPrefix(t.Name, trainPrefix) {
 				w.Add(t.Name, t.Type, t.Shape, t.Data)
 			}
 		}
