@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,7 +67,7 @@ func (h *hearingSense) lexicon(ctx context.Context, path string, log func(string
 		return err
 	}
 	words := speech.Frequencies(texts)
-	words = words[:min(len(words), lexiconWords)]
+	words = withModern(words[:min(len(words), lexiconWords)])
 	log(fmt.Sprintf("ears: pronouncing %d words in %d accents", len(words), len(speech.Accents)))
 	s, err := speech.Start(ctx)
 	if err != nil {
@@ -81,6 +82,24 @@ func (h *hearingSense) lexicon(ctx context.Context, path string, log func(string
 		return err
 	}
 	return os.WriteFile(path, data, 0o666)
+}
+
+// modern are words that novels lack.
+var modern = strings.Fields(`keyword keywords password passwords passphrase email website internet online computer computers video videos
+	phone phones software hardware file files folder database server servers network login username data digital web laptop keyboard
+	screen click download upload app robot robots laser plastic television tv radio movie movies film films camera airport aeroplane
+	airplane helicopter rocket satellite okay teenager supermarket nuclear atomic jet astronaut spacecraft orbit module`)
+
+// withModern puts modern words behind the first thousand.
+func withModern(words []string) []string {
+	const common = 1000
+	out := slices.Clone(words[:min(len(words), common)])
+	for _, w := range modern {
+		if !slices.Contains(words, w) {
+			out = append(out, w)
+		}
+	}
+	return append(out, words[min(len(words), common):]...)
 }
 
 // shares is how often each phone is heard.
