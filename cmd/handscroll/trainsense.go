@@ -58,6 +58,9 @@ func runTrainSense(cmd *cobra.Command, path, out string) (err error) {
 		}
 		return err
 	}
+	if threshold, missed, alarms := t.Calibrate(); threshold > 0 {
+		say(fmt.Sprintf("calibrated: threshold %.2f; answers passed over %.2f%%, false alarms %.2f%%", threshold, 100*missed, 100*alarms))
+	}
 	path = filepath.Join(out, "model.gguf")
 	if err := t.SaveModel(path); err != nil {
 		return err

@@ -198,6 +198,7 @@ func (h *hearingSense) speak(ctx context.Context, path string, log func(string))
 }
 
 func (h *hearingSense) params() *nn.Params                         { return &h.m.Params }
+func (h *hearingSense) threshold() *float32                        { return &h.m.Threshold }
 func (h *hearingSense) matrices() []*nn.Matrix                     { return h.m.Matrices }
 func (h *hearingSense) layers() []*nn.SelfLayer                    { return h.m.Ears.Layers }
 func (h *hearingSense) write(w *gguf.Writer, d tensor.DType) error { return h.m.Write(w, d) }
@@ -303,7 +304,10 @@ func askPlaces(w *worker, base *model.Native, a *encoder.Asker, flat []float32, 
 	var act encoder.AskerAct
 	a.Forward(s, flat, hidden, spans, k, n, &act)
 	for i, q := range qs {
-		at := best(act.Loc.P[i*(n+1) : (i+1)*(n+1)])
+		row := act.Loc.P[i*(n+1) : (i+1)*(n+1)]
+		at := best(row)
+		o := outcome{mass: 1 - row[n], there: len(q.target) > 0}
+		t.asked = append(t.asked, o)
 		if len(q.target) == 0 {
 			hit := 0.0
 			if at == n {

@@ -64,6 +64,7 @@ func newReading(r *SenseRecipe, log func(string)) (*readingSense, error) {
 }
 
 func (s *readingSense) params() *nn.Params                         { return &s.m.Params }
+func (s *readingSense) threshold() *float32                        { return nil }
 func (s *readingSense) matrices() []*nn.Matrix                     { return s.m.Matrices }
 func (s *readingSense) layers() []*nn.SelfLayer                    { return nil }
 func (s *readingSense) batch(int) int                              { return s.r.Reader.Crops }

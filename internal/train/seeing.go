@@ -53,6 +53,7 @@ func newSeeing(r *SenseRecipe, base *model.Native, log func(string)) (*seeingSen
 }
 
 func (s *seeingSense) params() *nn.Params                         { return &s.m.Params }
+func (s *seeingSense) threshold() *float32                        { return &s.m.Threshold }
 func (s *seeingSense) matrices() []*nn.Matrix                     { return s.m.Matrices }
 func (s *seeingSense) layers() []*nn.SelfLayer                    { return s.m.Scenes.Layers }
 func (s *seeingSense) batch(int) int                              { return s.r.Scenes.Films }

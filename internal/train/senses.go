@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -122,6 +123,8 @@ type sense interface {
 	// batch is the number of examples of a step.
 	batch(step int) int
 	write(w *gguf.Writer, dtype tensor.DType) error
+	// threshold is what Calibrate sets, nil if there is none.
+	threshold() *float32
 	// load reads the parameters back.
 	load(f *gguf.File) error
 }
@@ -131,6 +134,14 @@ type tallies struct {
 	sum, n map[string]float64
 	load   [][]float32
 	loads  float32
+	asked  []outcome
+}
+
+// outcome is how a question went: the mass off the sink, and whether there was an
+// answer.
+type outcome struct {
+	mass  float32
+	there bool
 }
 
 func newTallies() *tallies { return &tallies{sum: map[string]float64{}, n: map[string]float64{}} }
@@ -171,6 +182,7 @@ func (t *tallies) merge(o *tallies) {
 		}
 	}
 	t.loads += o.loads
+	t.asked = append(t.asked, o.asked...)
 }
 
 // SenseTrainer trains a sense.
@@ -273,6 +285,66 @@ func (t *SenseTrainer) SaveModel(path string) error {
 		return err
 	}
 	return w.WriteFile(path)
+}
+
+// calibrationSteps of fresh examples decide a sense's threshold; a false alarm
+// costs as much as falseAlarm answers that are passed over.
+const (
+	calibrationSteps = 24
+	falseAlarm       = 4
+)
+
+// Calibrate sets the mass off the sink from which an answer counts, on examples
+// that come after the last step's. It returns the threshold, the share of answers
+// that are passed over by it, and that of false alarms.
+func (t *SenseTrainer) Calibrate() (threshold, missed, alarms float64) {
+	set := t.sense.threshold()
+	if set == nil {
+		return 0, 0, 0
+	}
+	n := len(t.workers)
+	all := make([]*tallies, n)
+	t.parallel(func(i int, w *worker) {
+		encoder.Refresh(t.sense.matrices(), t.params, true, i, n)
+	})
+	t.parallel(func(i int, w *worker) {
+		all[i] = newTallies()
+		for step := t.Step + 1 + i; step <= t.Step+calibrationSteps; step += n {
+			for b := range t.sense.batch(step) {
+				w.scratch.Reset()
+				w.scratch.Keep = true
+				t.sense.example(w, step, b, all[i]) // the gradient is not used
+			}
+		}
+	})
+	for _, o := range all[1:] {
+		all[0].merge(o)
+	}
+	best, cost := 0.5, math.Inf(1)
+	for th := 0.02; th < 1; th += 0.02 {
+		miss, alarm, there, absent := 0.0, 0.0, 0.0, 0.0
+		for _, o := range all[0].asked {
+			over := float64(o.mass) >= th
+			switch {
+			case o.there:
+				there++
+				if !over {
+					miss++
+				}
+			default:
+				absent++
+				if over {
+					alarm++
+				}
+			}
+		}
+		miss, alarm = miss/max(there, 1), alarm/max(absent, 1)
+		if c := miss + falseAlarm*alarm; c < cost {
+			best, cost, missed, alarms = th, c, miss, alarm
+		}
+	}
+	*set = float32(best)
+	return best, missed, alarms
 }
 
 // Size is the number of parameters.
