@@ -34,9 +34,11 @@ func newAskCmd() *cobra.Command {
 		Long: `Answer a question from files or from a stored context.
 
 The answer comes with its evidence: the file, the line and the passage. PATH is a
-file, a directory, a quoted glob ('src/**/*.go') or - for standard input; .gz,
-.tar.gz and .tgz are opened. Binary files are skipped. With -f and -c together
-the files are read after the stored context, for this question only.
+file, a directory, a quoted glob ('src/**/*.go') or - for standard input. Texts
+are read as they are; PDF, HTML, Office documents, EPUB, notebooks, mail and
+subtitles as text; gzip, tar and zip are opened. Of directories, what .gitignore
+names, generated and binary files are skipped. With -f and -c together the files
+are read after the stored context, for this question only.
 
 With --model naming open weights (Mixtral, Qwen3, Gemma 4, gpt-oss, Phi-2, MiniCPM …)
 these answer, and the flags marked so say how.

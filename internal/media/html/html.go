@@ -3,6 +3,7 @@ package html
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"path"
 	"regexp"
@@ -62,6 +63,9 @@ func decode(ctx context.Context, f *media.File, l media.Limits) ([]media.Part, e
 	p, err := w.Part(f.Name)
 	if err != nil {
 		return nil, err
+	}
+	if len(p.Text) == 0 {
+		return nil, errors.New("a page without text")
 	}
 	return []media.Part{p}, nil
 }

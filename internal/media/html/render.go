@@ -83,7 +83,7 @@ func (r *renderer) open(tag atom.Atom, attrs map[string]string) {
 		return
 	}
 	switch tag {
-	case atom.Script, atom.Style, atom.Template, atom.Title, atom.Noembed, atom.Noframes, atom.Iframe:
+	case atom.Script, atom.Style, atom.Template, atom.Title, atom.Noscript, atom.Noembed, atom.Noframes, atom.Iframe:
 		r.skip = tag.String()
 	case atom.Br:
 		r.w.Line()

@@ -100,8 +100,7 @@ func (m *archive) next(single bool) bool {
 		m.read()
 	}
 	m.begun, m.ended, m.line, m.blank = true, false, nil, false
-	_, err := m.r.Peek(1)
-	if err != nil {
+	if _, err := m.r.Peek(1); err != nil && m.err == nil {
 		m.err = err
 	}
 	return m.err == nil

@@ -34,7 +34,14 @@ func TestWriter(t *testing.T) {
 			w.Line()
 			w.Text("d\n")
 		}},
-		{"prefix", "# a\nb\n", func(w *Writer) { w.Prefix("# "); w.Text("a"); w.Line(); w.Prefix("- "); w.Prefix(""); w.Text("b") }},
+		{"prefix", "# a\nb\n", func(w *Writer) {
+			w.Prefix("# ")
+			w.Text("a")
+			w.Line()
+			w.Prefix("- ")
+			w.Prefix("")
+			w.Text("b")
+		}},
 		{"rows", "a | b\n | c\nd\n\ne\n", func(w *Writer) {
 			for _, row := range [][]string{{"a", "b"}, {"", "c", ""}, {"", ""}, {"d"}} {
 				w.Row()
@@ -49,8 +56,24 @@ func TestWriter(t *testing.T) {
 			w.Paragraph()
 			w.Text("e")
 		}},
-		{"break in a cell", "a\n\nb | c\n", func(w *Writer) { w.Row(); w.Cell(); w.Text("a"); w.Paragraph(); w.Text("b"); w.Cell(); w.Text("c") }},
-		{"tabs", "a\t\tb\n", func(w *Writer) { w.Bar("\t"); w.Row(); w.Cell(); w.Text("a"); w.Cell(); w.Cell(); w.Text("b") }},
+		{"break in a cell", "a\n\nb | c\n", func(w *Writer) {
+			w.Row()
+			w.Cell()
+			w.Text("a")
+			w.Paragraph()
+			w.Text("b")
+			w.Cell()
+			w.Text("c")
+		}},
+		{"tabs", "a\t\tb\n", func(w *Writer) {
+			w.Bar("\t")
+			w.Row()
+			w.Cell()
+			w.Text("a")
+			w.Cell()
+			w.Cell()
+			w.Text("b")
+		}},
 	} {
 		w := New(media.Limits{Text: 100})
 		c.write(w)

@@ -84,7 +84,13 @@ func (o *openText) start(e *element) error {
 		}
 		o.w.Line()
 		o.w.Prefix(strings.Repeat("  ", max(0, min(lists-1, 8))) + "- ")
-	case "s", "tab":
+	case "s": // spaces that count, as in code
+		n, err := strconv.Atoi(e.attr("c"))
+		if err != nil {
+			n = 1
+		}
+		o.w.Verbatim(strings.Repeat(" ", max(0, min(n, maxGap))))
+	case "tab":
 		o.w.Text(" ")
 	case "line-break":
 		o.w.Line()

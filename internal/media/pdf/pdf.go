@@ -77,6 +77,9 @@ func decode(ctx context.Context, f *media.File, l media.Limits) (parts []media.P
 	if len(text.Text) > 0 {
 		parts = append(parts, text)
 	}
+	if len(pictures) == 0 && len(parts) == 0 {
+		return nil, errors.New("a PDF of blank pages")
+	}
 	if len(pictures) == 0 {
 		return parts, nil
 	}
@@ -122,8 +125,9 @@ func (d *document) read(n int) (text string, objects int, err error) {
 	return text, objects, nil
 }
 
-// hyphens are PDFium's signs for a word that is broken at the end of a line.
-var hyphens = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\x02\r\n", "", "\ufffe\r\n", "", "\x02", "-", "\ufffe", "-")
+// breaks are ends of lines, and PDFium's signs for a hyphen at one that breaks a
+// word. The word is joined: a word that has a hyphen by itself is rarer.
+var breaks = strings.NewReplacer("\x02\r\n", "", "\ufffe\r\n", "", "\x02", "", "\ufffe", "", "\r\n", "\n", "\r", "\n")
 
 // clean joins words that were broken, and drops control characters and what
 // stands for no character.
@@ -133,7 +137,7 @@ func clean(s string) string {
 			return -1
 		}
 		return r
-	}, hyphens.Replace(s))
+	}, breaks.Replace(s))
 	return strings.Trim(s, "\n ")
 }
 

@@ -106,6 +106,16 @@ func TestPagesOfTextAndPictures(t *testing.T) {
 	}
 }
 
+func TestWordsBrokenAtTheEndOfALineAreJoined(t *testing.T) {
+	parts, err := parse(t, write("", lines("This is an exam-", "ple of 1990-", "1995 and x -", "y.")), media.Limits{})
+	if err != nil || len(parts) != 1 {
+		t.Fatal(parts, err)
+	}
+	if got := string(parts[0].Text); got != "This is an example of 1990-\n1995 and x -\ny.\n" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestTransparentPagesAreOnWhite(t *testing.T) {
 	page := "/G gs 0 0 1 rg 0 0 150 200 re f"
 	data := bytes.Replace(write("", page), []byte("/Resources<<"), []byte("/Resources<</ExtGState<</G<</ca 0.5>>>>"), 1)
@@ -136,6 +146,7 @@ func TestRefused(t *testing.T) {
 		{"encrypted", "encrypted", write("/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<"+strings.Repeat("41", 32)+">/U<"+strings.Repeat("42", 32)+">>>/ID[<01><02>]", lines("secret")), media.Limits{}},
 		{"rubbish", "damaged", []byte("%PDF-1.7\nnothing of the kind"), media.Limits{}},
 		{"empty", "", []byte("%PDF-"), media.Limits{}},
+		{"blank", "blank pages", write("", "", ""), media.Limits{}},
 		{"pages", "2 pages; 1 are read", good, media.Limits{Pages: 1}},
 		{"text", "more than", good, media.Limits{Text: 20}},
 		{"time", "longer than 1ns", good, media.Limits{Stall: 1}},
