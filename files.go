@@ -44,9 +44,13 @@ func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Ski
 	if err != nil {
 		return nil, skipped, err
 	}
-	parts := make([]Part, len(ps))
-	for i, p := range ps {
-		parts[i] = Part{p.Source, p.Text, p}
+	parts := make([]Part, 0, len(ps))
+	for _, p := range ps {
+		if p.Kind != media.Text { // nothing sees or hears yet
+			skipped = append(skipped, Skipped{p.Source, p.Kind.String() + ", which no model here reads"})
+			continue
+		}
+		parts = append(parts, Part{p.Source, p.Text, p})
 	}
 	return parts, skipped, nil
 }

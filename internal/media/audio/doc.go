@@ -1,5 +1,5 @@
-// Package audio reads sound: WAV with a decoder of its own, FLAC, MP3 and Ogg
-// Vorbis with decoders in Go, everything else through ffmpeg.
+// Package audio reads sound: WAV with a decoder of its own, FLAC and most MP3 with
+// decoders in Go, everything else through ffmpeg.
 //
 // A stream gives chunks of a second of mono samples at [media.SampleRate]; no
 // file is ever held in memory for its samples. Channels are averaged, and other

@@ -3,8 +3,6 @@
 package ffmpeg
 
 import (
-	"errors"
-	"os"
 	"os/exec"
 	"syscall"
 )
@@ -12,10 +10,11 @@ import (
 // ownGroup puts the process into a group of its own, with what it may start.
 func ownGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
+// killGroup ends the group. Where that is refused because the process itself has
+// ended, Kill says so.
 func killGroup(cmd *exec.Cmd) error {
-	err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
+	if syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) == nil {
+		return nil
 	}
-	return err
+	return cmd.Process.Kill()
 }
