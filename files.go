@@ -3,6 +3,7 @@ package handscroll
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/handscroll/handscroll/internal/engine"
 	"github.com/handscroll/handscroll/internal/media"
@@ -15,6 +16,12 @@ type FileOptions struct {
 	// MaxBytes bounds the text of all files together; 0 is the memory that is
 	// available.
 	MaxBytes int64
+	// FPS is how many frames a second are taken from films, 0 for 1. Start and End
+	// bound the stretch of films and recordings that is read, End 0 being the end.
+	// KeyFrames takes key frames alone, which decodes many times faster.
+	FPS        float64
+	Start, End time.Duration
+	KeyFrames  bool
 }
 
 // Skipped is a file that was found but not read, and why.
@@ -27,7 +34,9 @@ type Skipped struct {
 // .gitignore leaves out and generated files), globs (** for any depth) and "-"
 // for standard input: texts, and documents as text that knows its pages (PDF,
 // HTML, Office, EPUB, notebooks, mail, subtitles), also inside of gzip, tar and
-// zip. Content decides what a file is, not its name.
+// zip; pictures, recordings and films, which are decoded when they are read (films
+// and some recordings by ffmpeg). A directory of numbered pictures is a film.
+// Content decides what a file is, not its name.
 //
 // A named file that is missing, unreadable, damaged or empty is an error. Binary
 // files are skipped, and below directories whatever cannot be read; all that is
@@ -36,7 +45,10 @@ func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Ski
 	if opts.MaxBytes == 0 {
 		opts.MaxBytes = engine.MemoryLimit()
 	}
-	ps, ss, err := media.Open(ctx, names, media.Options{Formats: all.Formats(), Stdin: opts.Stdin, MaxBytes: opts.MaxBytes})
+	ps, ss, err := media.Open(ctx, names, media.Options{
+		Formats: all.Formats(), FrameDir: all.FrameDir, Stdin: opts.Stdin, MaxBytes: opts.MaxBytes,
+		Limits: media.Limits{FPS: opts.FPS, Start: opts.Start, End: opts.End, KeyFrames: opts.KeyFrames},
+	})
 	var skipped []Skipped
 	for _, s := range ss {
 		skipped = append(skipped, Skipped(s))
@@ -46,10 +58,6 @@ func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Ski
 	}
 	parts := make([]Part, 0, len(ps))
 	for _, p := range ps {
-		if p.Kind != media.Text { // nothing sees or hears yet
-			skipped = append(skipped, Skipped{p.Source, p.Kind.String() + ", which no model here reads"})
-			continue
-		}
 		parts = append(parts, Part{p.Source, p.Text, p})
 	}
 	return parts, skipped, nil

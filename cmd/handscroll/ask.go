@@ -17,6 +17,7 @@ import (
 
 type askFlags struct {
 	model     modelFlags
+	media     mediaFlags
 	answer    answerFlags
 	files     []string
 	context   string
@@ -68,6 +69,7 @@ error, 2 on a wrong command line, 130 after Ctrl-C.`,
 		},
 	}
 	f.model.add(cmd)
+	f.media.add(cmd)
 	f.answer.add(cmd)
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file, directory, glob or - to read (repeatable)")
 	cmd.Flags().StringVarP(&f.context, "context", "c", "", "stored context to ask")
@@ -91,7 +93,7 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 	if len(f.files) > 0 {
 		// Before the model: a mistyped name should be told at once.
 		var err error
-		if parts, err = openFiles(cmd, f.files, int64(f.memory)); err != nil {
+		if parts, err = f.media.open(cmd, f.files, int64(f.memory)); err != nil {
 			return err
 		}
 	}
@@ -146,13 +148,41 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 
 // openFiles opens what is named and says what it skips.
 func openFiles(cmd *cobra.Command, names []string, most int64) ([]handscroll.Part, error) {
+	return openMedia(cmd, names, handscroll.FileOptions{MaxBytes: most})
+}
+
+// mediaFlags say how films and recordings are read.
+type mediaFlags struct{ o handscroll.FileOptions }
+
+func (f *mediaFlags) add(cmd *cobra.Command) {
+	cmd.Flags().Float64Var(&f.o.FPS, "fps", 1, "films: frames a second that are looked at")
+	cmd.Flags().DurationVar(&f.o.Start, "start", 0, "films and recordings: where to begin, as in 1h2m3s")
+	cmd.Flags().DurationVar(&f.o.End, "end", 0, "films and recordings: where to end (default: their end)")
+	cmd.Flags().BoolVar(&f.o.KeyFrames, "key-frames", false, "films: look at key frames alone, which decodes many times faster")
+}
+
+// open opens what is named; text may have most bytes, 0 for what is free.
+func (f *mediaFlags) open(cmd *cobra.Command, names []string, most int64) ([]handscroll.Part, error) {
+	switch {
+	case !(f.o.FPS > 0 && f.o.FPS <= 60):
+		return nil, usageError{fmt.Errorf("--fps %g: want more than 0, at most 60", f.o.FPS)}
+	case f.o.Start < 0 || f.o.End < 0 || f.o.End > 0 && f.o.End <= f.o.Start:
+		return nil, usageError{fmt.Errorf("--start %s --end %s: want an end after the start", f.o.Start, f.o.End)}
+	}
+	o := f.o
+	o.MaxBytes = most
+	return openMedia(cmd, names, o)
+}
+
+func openMedia(cmd *cobra.Command, names []string, o handscroll.FileOptions) ([]handscroll.Part, error) {
 	var parts []handscroll.Part
 	var skipped []handscroll.Skipped
 	var err error
+	o.Stdin = cmd.InOrStdin()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		parts, skipped, err = handscroll.Files(cmd.Context(), names, handscroll.FileOptions{Stdin: cmd.InOrStdin(), MaxBytes: most})
+		parts, skipped, err = handscroll.Files(cmd.Context(), names, o)
 	}()
 	select {
 	case <-done:

@@ -13,6 +13,7 @@ import (
 
 type readFlags struct {
 	model   modelFlags
+	media   mediaFlags
 	context string
 	replace bool
 	cache   string
@@ -37,6 +38,7 @@ Contexts are kept under HANDSCROLL_HOME, or in the platform's data directory.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	f.model.add(cmd)
+	f.media.add(cmd)
 	cmd.Flags().StringVarP(&f.context, "context", "c", "", "name of the stored context")
 	cmd.Flags().StringVar(&f.cache, "cache", "f16", "open weights: keys and values as f16, q8_0 or f32")
 	cmd.Flags().IntVar(&f.window, "context-size", 0, "open weights: tokens of prompt and answer (default: what the model was trained on)")
@@ -57,7 +59,7 @@ func (f *readFlags) run(cmd *cobra.Command, names []string) error {
 	}
 	var parts []handscroll.Part
 	if len(names) > 0 {
-		if parts, err = openFiles(cmd, names, 0); err != nil {
+		if parts, err = f.media.open(cmd, names, 0); err != nil {
 			return err
 		}
 	}

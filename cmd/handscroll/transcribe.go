@@ -10,6 +10,7 @@ import (
 
 func newTranscribeCmd() *cobra.Command {
 	var model modelFlags
+	var media mediaFlags
 	cmd := &cobra.Command{
 		Use:   "transcribe PATH...",
 		Short: "Print the text that the model reads and hears in files",
@@ -33,7 +34,7 @@ without words.`,
 			if err != nil {
 				return err
 			}
-			parts, err := openFiles(cmd, args, 0)
+			parts, err := media.open(cmd, args, 0)
 			if err != nil {
 				return err
 			}
@@ -54,5 +55,6 @@ without words.`,
 		},
 	}
 	model.add(cmd)
+	media.add(cmd)
 	return cmd
 }

@@ -116,6 +116,11 @@ func (d *Documents) add(p kvcache.SavedPart) {
 func (d *Documents) Read(ctx context.Context, parts []media.Part, progress func(Progress)) (err error) {
 	defer recoverTo(&err)
 	begin := time.Now()
+	for _, p := range parts {
+		if p.Kind != media.Text {
+			return &SenseError{p.Source, p.Kind}
+		}
+	}
 	if d.saved != nil {
 		if err := d.saved.Edit(); err != nil {
 			return err

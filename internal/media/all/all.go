@@ -2,6 +2,8 @@
 package all
 
 import (
+	"context"
+
 	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/media/audio"
 	"github.com/handscroll/handscroll/internal/media/html"
@@ -30,4 +32,9 @@ func Formats() []media.Format {
 		video.Format(),
 		text.Format(),
 	}
+}
+
+// FrameDir makes a film of a directory of numbered pictures; see media.Options.
+func FrameDir(ctx context.Context, dir string, files []string, l media.Limits) ([]media.Part, error) {
+	return image.FrameDir(ctx, dir, files, l)
 }
