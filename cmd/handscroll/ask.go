@@ -122,7 +122,7 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 	}
 	if len(parts) > 0 {
 		show := newProgress(cmd.ErrOrStderr())
-		err := c.Read(cmd.Context(), parts, show.update)
+		err := c.Read(cmd.Context(), readable(cmd, c, parts), show.update)
 		show.clear()
 		if err != nil {
 			return err

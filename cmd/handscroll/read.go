@@ -72,7 +72,7 @@ func (f *readFlags) run(cmd *cobra.Command, names []string) error {
 	show := newProgress(cmd.ErrOrStderr())
 	var last handscroll.Progress
 	begin := time.Now()
-	err = c.Read(cmd.Context(), parts, func(p handscroll.Progress) {
+	err = c.Read(cmd.Context(), readable(cmd, c, parts), func(p handscroll.Progress) {
 		last = p
 		show.update(p)
 	})

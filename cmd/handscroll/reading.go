@@ -145,3 +145,22 @@ func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
+
+// readable leaves out, and says so, the parts that the model of c cannot read: open
+// weights read text alone.
+func readable(cmd *cobra.Command, c reading, parts []handscroll.Part) []handscroll.Part {
+	if !isWeights(c) {
+		return parts
+	}
+	var out []handscroll.Part
+	var skipped []handscroll.Skipped
+	for _, p := range parts {
+		if p.Kind() == handscroll.Text {
+			out = append(out, p)
+		} else {
+			skipped = append(skipped, handscroll.Skipped{Source: p.Source, Reason: fmt.Sprintf("a %s; open weights read text alone", p.Kind())})
+		}
+	}
+	saySkipped(cmd.ErrOrStderr(), skipped)
+	return out
+}
