@@ -142,6 +142,7 @@ func labelObjects(logits []float32, shown [][]render.Object, weight float32, t *
 func (s *seeingSense) film(rng *rand.Rand) *render.Film {
 	c := &s.r.Scenes
 	var events []render.Event
+	crowd := 1 + rng.IntN(8)
 	for at := rng.IntN(4); len(events) < c.Objects; {
 		n := 3 + rng.IntN(4)
 		if at+n > c.Seconds {
@@ -161,10 +162,7 @@ func (s *seeingSense) film(rng *rand.Rand) *render.Film {
 			}
 		}
 		events = append(events, render.Event{At: at, For: n, Design: o})
-		at += n + rng.IntN(7)
-		if rng.IntN(5) == 0 {
-			at = max(0, at-n/2) // two at once
-		}
+		at += rng.IntN(crowd) // mostly several at once: each teaches
 	}
 	f, err := render.NewFilm(rng.Uint64(), c.Seconds, render.FilmOptions{
 		Options: render.Options{Frames: s.clips}, W: encoder.SceneW, H: encoder.SceneH, Events: events, PerMinute: 4 * rng.Float32(),
