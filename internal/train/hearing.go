@@ -466,6 +466,25 @@ func (h *hearingSense) questions(rng *rand.Rand, q *heard, n int) []asked {
 			out = append(out, asked{wordQuestion(rng, word), nn.Target{span(i, w.Start, w.End)}})
 		}
 	}
+	// What differs in a word from what is said is not said.
+	for _, sm := range q.samples {
+		adjective, noun, ok := strings.Cut(sm.Needle.Key, " ")
+		if !ok || strings.Contains(noun, " of ") || rng.IntN(4) > 0 {
+			continue
+		}
+		a, n, ok := strings.Cut(h.bank.Samples[h.statements[rng.IntN(len(h.statements))]].Needle.Key, " ")
+		if !ok || strings.Contains(n, " of ") {
+			continue
+		}
+		if rng.IntN(2) == 0 {
+			noun = n
+		} else {
+			adjective = a
+		}
+		if key := adjective + " " + noun; len(said[key]) == 0 {
+			out = append(out, asked{question(rng, key), nil})
+		}
+	}
 	for m := int(float64(len(out))*h.r.Ears.Absent) + 1; m > 0; m-- {
 		other := &h.bank.Samples[h.statements[rng.IntN(len(h.statements))]]
 		if len(said[other.Needle.Key]) == 0 {
