@@ -127,3 +127,35 @@ func TestReaderTargets(t *testing.T) {
 		t.Errorf("a large letter is class %d at a coarser level", c)
 	}
 }
+
+func TestDictionary(t *testing.T) {
+	// guess is a word whose characters are half sure, with another letter behind.
+	guess := func(text, second string, p float32) []Char {
+		out := chars(text, 10, 10, 8)
+		for i := range out {
+			out[i].probs = make([]float32, Classes)
+			out[i].probs[Class(rune(second[i]))] += 1 - p
+			out[i].probs[Class(rune(text[i]))] += p
+		}
+		return out
+	}
+	d := NewDictionary([]string{"secret", "word", "it's"})
+	for _, c := range []struct {
+		read, second string
+		p            float32
+		want         string
+	}{
+		{"secref", "secret", 0.6, "secret"}, // likelier as a word
+		{"secref", "secret", 0.99, "secref"},
+		{"Sccref", "Secret", 0.6, "Secret"},
+		{"WORO", "WORD", 0.7, "WORD"},
+		{"w0rd", "word", 0.55, "word"},
+		{"x1y2", "xlyz", 0.9, "x1y2"}, // neither a word nor in one case
+	} {
+		line := guess(c.read, c.second, c.p)
+		spell(line, d)
+		if got := (&Line{Chars: line}).Text(); got != c.want {
+			t.Errorf("%s or %s with %g: %s, want %s", c.read, c.second, c.p, got, c.want)
+		}
+	}
+}

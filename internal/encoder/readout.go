@@ -51,8 +51,9 @@ const (
 	minSide = 16
 )
 
-// Read finds the lines of text in a picture, in reading order.
-func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image) []Line {
+// Read finds the lines of text in a picture, in reading order; words of a
+// dictionary, which may be nil, are expected.
+func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image, dict *Dictionary) []Line {
 	var lines []Line
 	for level := range Levels {
 		if level > 0 {
@@ -69,7 +70,7 @@ func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image) []Line {
 	}
 	lines = inOrder(strongest(lines))
 	for i := range lines {
-		spell(lines[i].Chars)
+		spell(lines[i].Chars, dict)
 	}
 	return lines
 }
@@ -246,15 +247,16 @@ var spellings = []spelling{
 
 // spell chooses each word's characters together: a word is written in small
 // letters, with a capital, in capitals or as a number, and seldom otherwise, so
-// that an l is not taken for a 1 nor an o for an O.
-func spell(chars []Char) {
+// that an l is not taken for a 1 nor an o for an O; a word of the dictionary is
+// likelier than any other.
+func spell(chars []Char, dict *Dictionary) {
 	for len(chars) > 0 {
 		n := slices.IndexFunc(chars, func(c Char) bool { return !alphanumeric(c.Byte) })
 		if n < 0 {
 			n = len(chars)
 		}
 		if word := chars[:n]; n > 1 {
-			spellWord(word)
+			spellWord(word, dict)
 		}
 		chars = chars[min(n+1, len(chars)):]
 	}
@@ -264,7 +266,7 @@ func alphanumeric(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
-func spellWord(word []Char) {
+func spellWord(word []Char, dict *Dictionary) {
 	var best []byte
 	top := float32(math.Inf(-1))
 	for _, sp := range spellings {
@@ -280,6 +282,11 @@ func spellWord(word []Char) {
 		}
 		if score > top {
 			top, best = score, text
+		}
+	}
+	if dict != nil && len(word) >= minWord && word[0].probs != nil {
+		if text, _ := dict.look(word, top); text != nil {
+			best = text
 		}
 	}
 	for i := range word {

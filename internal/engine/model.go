@@ -45,7 +45,9 @@ type Model struct {
 
 	senses *encoder.Senses // of the net; empty without any
 	words  *encoder.Words  // that are heard, nil without ears
-	locate locator         // asks the senses' entries
+	// dictionary is what is expected in pictures, nil without ears.
+	dictionary *encoder.Dictionary
+	locate     locator // asks the senses' entries
 }
 
 // NewModel puts a model together.

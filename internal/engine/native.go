@@ -58,6 +58,7 @@ func load(f *gguf.File, path string) (m *Model, err error) {
 			return nil, fmt.Errorf("engine: %s: entries of sound of %d and %d, of text of %d and %d", path, e.Key, e.Value, m.id.DK, m.id.DV)
 		}
 		m.words = encoder.NewWords(h.Lexicon, h.Prior)
+		m.dictionary = encoder.NewDictionary(h.Lexicon.Words)
 	}
 	if v := n.Senses.Seeing; v != nil && v.Config.Scenes.Key != m.id.DK {
 		return nil, fmt.Errorf("engine: %s: keys of scenes of %d, of text of %d", path, v.Config.Scenes.Key, m.id.DK)

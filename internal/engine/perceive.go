@@ -157,7 +157,7 @@ func (p *perceiver) frame(at time.Duration, img *media.Image) {
 	p.reading.Add(1)
 	p.jobs <- func(s *nn.Scratch) {
 		defer func() { <-p.room; p.reading.Done() }()
-		lines := r.Reader.Read(s, r.Params.Data, keep)
+		lines := r.Reader.Read(s, r.Params.Data, keep, p.m.dictionary)
 		text := make([]string, len(lines))
 		for j := range lines {
 			text[j] = lines[j].Text()
