@@ -469,7 +469,7 @@ func (h *hearingSense) questions(rng *rand.Rand, q *heard, n int) []asked {
 	// What differs in a word from what is said is not said.
 	for _, sm := range q.samples {
 		adjective, noun, ok := strings.Cut(sm.Needle.Key, " ")
-		if !ok || strings.Contains(noun, " of ") || rng.IntN(4) > 0 {
+		if !ok || strings.Contains(noun, " of ") || rng.IntN(12) > 0 {
 			continue
 		}
 		a, n, ok := strings.Cut(h.bank.Samples[h.statements[rng.IntN(len(h.statements))]].Needle.Key, " ")
