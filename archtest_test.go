@@ -60,7 +60,7 @@ var imports = map[string]string{
 	"prompt/jinja":  "",
 	"sample":        "kernel",
 
-	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
+	"engine":            "speech model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
 	"engine/enginetest": "encoder model nn speech tensor tokenizer",
 
 	"server":        ". server/gemini server/openai server/sse",

@@ -124,3 +124,31 @@ func TestResize(t *testing.T) {
 		t.Errorf("grown: %d × %d, first %d", img.W, img.H, img.Pix[0])
 	}
 }
+
+func TestSpot(t *testing.T) {
+	l := testLexicon()
+	said := speak(rand.New(rand.NewPCG(5, 6)), "_kat_tak__akt_at_tak_kat_", 4)
+	p, ok := NewPhrase(l, []string{"act", "at"})
+	if !ok {
+		t.Fatal("no phrase")
+	}
+	var best Spot
+	p.Spot(said, len(speech.Inventory), func(_ int, s Spot) {
+		if s.Fit > best.Fit {
+			best = s
+		}
+	})
+	// "_kat_tak__" are ten phones of four frames; the phrase takes six and a pause.
+	if best.From != 40 || best.To < 60 || best.To > 64 || best.Fit < 0.8 {
+		t.Errorf("spotted %+v", best)
+	}
+	if _, ok := NewPhrase(l, []string{"unheard"}); ok {
+		t.Error("a phrase of an unknown word")
+	}
+	p, _ = NewPhrase(l, []string{"cat", "act"})
+	worst := float32(-1)
+	p.Spot(said, len(speech.Inventory), func(_ int, s Spot) { worst = max(worst, s.Fit) })
+	if worst > 0.9*best.Fit {
+		t.Errorf("what was not said fits by %g, what was by %g", worst, best.Fit)
+	}
+}

@@ -62,14 +62,18 @@ func (c *Context) Ask(ctx context.Context, question string) (ans *Answer, err er
 			return nil, &UnfinishedError{s.Source, s.Tokens()}
 		}
 	}
-	if sensed, err := c.askSenses(ctx, question, begin); sensed != nil || err != nil {
-		return sensed, err
+	sensed, err := c.askSenses(ctx, question, begin)
+	if err != nil {
+		return nil, err
 	}
 	if c.partial {
 		return nil, &UnfinishedError{Tokens: c.Tokens()}
 	}
 	if c.Tokens() == 0 {
 		return nil, errEmpty
+	}
+	if sensed != nil && sensed.sure {
+		return sensed.Answer, nil
 	}
 	head, tail := splitQuestion(c.model, c.model.tok.Encode(nil, []byte(question)))
 	if len(head) > 0 {
@@ -93,6 +97,10 @@ func (c *Context) Ask(ctx context.Context, question string) (ans *Answer, err er
 		ans.Text = NotFound
 	}
 	ans.Answer = time.Since(begin)
+	if sensed != nil && !c.textWins(question, ans, sensed) {
+		sensed.Answer.Answer = ans.Answer
+		return sensed.Answer, nil
+	}
 	return ans, nil
 }
 

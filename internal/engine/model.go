@@ -48,6 +48,7 @@ type Model struct {
 	// dictionary is what is expected in pictures, nil without ears.
 	dictionary *encoder.Dictionary
 	locate     locator // asks the senses' entries
+	query      func(a *encoder.Asker, flat []float32, question string) []float32
 }
 
 // NewModel puts a model together.

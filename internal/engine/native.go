@@ -52,7 +52,7 @@ func load(f *gguf.File, path string) (m *Model, err error) {
 		name = model.Architecture
 	}
 	m = NewModel(name, n.Fingerprint, n.Tokens, native{n})
-	m.senses, m.locate = &n.Senses, n.Locate
+	m.senses, m.locate, m.query = &n.Senses, n.Locate, n.AskerQuery
 	if h := n.Senses.Hearing; h != nil {
 		if e := &h.Config.Ears; e.Key != m.id.DK || e.Value != m.id.DV {
 			return nil, fmt.Errorf("engine: %s: entries of sound of %d and %d, of text of %d and %d", path, e.Key, e.Value, m.id.DK, m.id.DV)

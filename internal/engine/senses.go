@@ -14,6 +14,7 @@ import (
 	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/model"
 	"github.com/handscroll/handscroll/internal/nn"
+	"github.com/handscroll/handscroll/internal/speech"
 )
 
 // locator asks the entries of a sense; see model.Native.Locate.
@@ -200,8 +201,42 @@ func (c *Context) choose(ctx context.Context, question string) (text string, at 
 	return text, at, nil
 }
 
+// sensedAnswer is an answer from what was seen or heard.
+type sensedAnswer struct {
+	*Answer
+	source string
+	at     time.Duration
+	fit    float32 // of the question's words to the sound; 0 for what was seen
+	sure   bool    // the text need not be asked
+}
+
+// textWins decides between the answers of text and of a sense: for the one that
+// more of the question's words stand beside. What a recording's own transcript
+// says is what was heard, and heard better.
+func (c *Context) textWins(question string, text *Answer, s *sensedAnswer) bool {
+	if !text.Found || len(text.Evidence) == 0 {
+		return false
+	}
+	e := text.Evidence[0]
+	if e.Source == s.source && s.fit > 0 && e.Time >= 0 && (e.Time-s.at).Abs() < 10*time.Second {
+		return false
+	}
+	has, all := 0, 0
+	quote := strings.ToLower(e.Quote)
+	for _, w := range speech.Words(question) {
+		if unheard[w] && w != "word" {
+			continue
+		}
+		all++
+		if strings.Contains(quote, w) {
+			has++
+		}
+	}
+	return all > 0 && float32(has)/float32(all) >= s.fit
+}
+
 // askSenses answers a question from what was seen or heard, if it was.
-func (c *Context) askSenses(ctx context.Context, question string, begin time.Time) (*Answer, error) {
+func (c *Context) askSenses(ctx context.Context, question string, begin time.Time) (*sensedAnswer, error) {
 	if len(c.sensed) == 0 {
 		return nil, nil
 	}
@@ -210,48 +245,60 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 		return nil, err
 	}
 	if chosen != nil {
-		return c.sensedAnswer(question, text, chosen, begin), nil
+		return c.answerAt(question, text, chosen, begin, 0, true), nil
 	}
-	var heard, seen *place
-	if h := c.model.senses.Hearing; h != nil {
-		if heard, err = c.find(ctx, kindHeard, h.Ask, h.Params.Data, question); err != nil {
-			return nil, err
-		}
-		if heard != nil && heard.all < h.Threshold {
-			heard = nil
+	if c.model.senses.Hearing != nil {
+		if ans, err := c.heardAnswer(ctx, question, begin); ans != nil || err != nil {
+			return ans, err
 		}
 	}
-	if v := c.model.senses.Seeing; v != nil {
-		if seen, err = c.find(ctx, kindSeen, v.Ask, v.Params.Data, question); err != nil {
-			return nil, err
-		}
-		if seen != nil && seen.all < v.Threshold {
-			seen = nil
-		}
-	}
-	if heard == nil && seen == nil {
+	v := c.model.senses.Seeing
+	if v == nil {
 		return nil, nil
 	}
-	p := seen
-	if seen == nil || heard != nil && heard.all > seen.all {
-		p = heard
+	p, err := c.find(ctx, kindSeen, v.Ask, v.Params.Data, question)
+	if err != nil || p == nil || p.all < v.Threshold {
+		return nil, err
 	}
-	at := p.notes.at(p.entry)
-	if p == heard && !asksWhen.MatchString(question) {
-		text = c.wordAt(p.sensed, p.entry)
-	}
-	if text == "" {
-		text = Clock(at)
-	}
-	return c.sensedAnswer(question, text, p, begin), nil
+	return c.answerAt(question, Clock(p.notes.at(p.entry)), p, begin, 0, false), nil
 }
 
-func (c *Context) sensedAnswer(question, text string, p *place, begin time.Time) *Answer {
-	return &Answer{
-		Text: text, Found: true, Evidence: []Evidence{c.evidenceAt(p, p.notes.at(p.entry))},
+// heardAnswer answers from what was said: beside the words of the question, or,
+// where it has none that can be listened for, where the asker's head says.
+func (c *Context) heardAnswer(ctx context.Context, question string, begin time.Time) (*sensedAnswer, error) {
+	h := c.model.senses.Hearing
+	at, err := c.listen(ctx, question)
+	if err != nil {
+		return nil, err
+	}
+	p, text, fit := &place{}, "", float32(0)
+	when := asksWhen.MatchString(question)
+	if at != nil {
+		fit = at.fit
+		text, p.entry = c.value(question, at)
+		p.sensed, p.mass, p.all = at.sensed, at.fit, at.fit
+		if text == "" || when {
+			p.entry = at.from
+		}
+	} else {
+		if p, err = c.find(ctx, kindHeard, h.Ask, h.Params.Data, question); err != nil || p == nil || p.all < h.Threshold {
+			return nil, err
+		}
+		text = c.wordAt(p.sensed, p.entry)
+	}
+	if when || text == "" {
+		text = Clock(p.notes.at(p.entry))
+	}
+	return c.answerAt(question, text, p, begin, fit, false), nil
+}
+
+func (c *Context) answerAt(question, text string, p *place, begin time.Time, fit float32, sure bool) *sensedAnswer {
+	at := p.notes.at(p.entry)
+	return &sensedAnswer{source: p.notes.Of, at: at, fit: fit, sure: sure, Answer: &Answer{
+		Text: text, Found: true, Evidence: []Evidence{c.evidenceAt(p, at)},
 		Prompt: c.Tokens() + c.model.CountTokens([]byte(question)), Cached: c.cached, Tokens: c.model.CountTokens([]byte(text)),
 		Read: c.read, Answer: time.Since(begin),
-	}
+	}}
 }
 
 // evidenceAt quotes what was read or heard around a time of a source.
@@ -276,19 +323,8 @@ const listenAround = 2 * encoder.EmbeddingRate
 // is in.
 func (c *Context) wordAt(s sensed, entry int) string {
 	from, to := max(0, entry-listenAround), min(s.Tokens(), entry+listenAround)
-	h := c.model.senses.Hearing
-	dv := h.Config.Ears.Value
-	v := make([]float32, (to-from)*dv)
-	for _, b := range s.Blocks {
-		lo, hi := max(from, b.First), min(to, b.First+b.Run.N)
-		for i := lo; i < hi; i++ {
-			scale := b.Run.VScale[i-b.First]
-			for j, q := range b.Run.V[(i-b.First)*dv : (i-b.First+1)*dv] {
-				v[(i-from)*dv+j] = scale * float32(q)
-			}
-		}
-	}
-	words := h.Said(new(nn.Scratch), c.model.words, v)
+	h, scratch := c.model.senses.Hearing, new(nn.Scratch)
+	words := h.Said(scratch, c.model.words, valuesOf(scratch, s.Segment, from, to))
 	at := 2 * (entry - from)
 	best, dist := "", 1<<30
 	for _, w := range words {

@@ -18,11 +18,7 @@ func (m *Native) Locate(ctx context.Context, a *encoder.Asker, flat []float32, v
 	if n == 0 {
 		return nil, 1, nil
 	}
-	var s nn.Scratch
-	rows, spans := m.Questions(&s, []string{question})
-	x := a.Rows(&s, flat, rows, spans, &encoder.AskerAct{})
-	q := s.Floats(a.Loc.DK)
-	a.Loc.Queries(&s, q, x, 1)
+	q := m.AskerQuery(a, flat, question)
 	if v := kernel.SumSquares(q); v-v != 0 {
 		return nil, 0, fmt.Errorf("model: a query has no finite components: the weights are damaged")
 	}
@@ -36,4 +32,14 @@ func (m *Native) Locate(ctx context.Context, a *encoder.Asker, flat []float32, v
 	}
 	sortHits(hits)
 	return hits, sinks[0], nil
+}
+
+// AskerQuery is the unit query that an asker makes of a question.
+func (m *Native) AskerQuery(a *encoder.Asker, flat []float32, question string) []float32 {
+	var s nn.Scratch
+	rows, spans := m.Questions(&s, []string{question})
+	x := a.Rows(&s, flat, rows, spans, &encoder.AskerAct{})
+	q := make([]float32, a.Loc.DK)
+	a.Loc.Queries(&s, q, x, 1)
+	return q
 }
