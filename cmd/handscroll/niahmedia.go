@@ -71,7 +71,39 @@ func (f *niahFlags) study(cmd *cobra.Command) (eval.Study, error) {
 		return nil, usageError{fmt.Errorf("niah: %w", err)}
 	}
 	grid.Trials = f.trials
-	return f.video(cmd, lengths, grid)
+	switch what {
+	case "video":
+		return f.video(cmd, lengths, grid)
+	case "audio":
+		a := &task.Audio{Lengths: lengths, Grid: grid}
+		a.Speech, err = f.speech(cmd)
+		return a, err
+	}
+	if len(lengths) > 1 {
+		return nil, usageError{fmt.Errorf("niah: --lengths: %s takes one length", what)}
+	}
+	switch what {
+	case "mixed":
+		return f.mixed(cmd, lengths[0])
+	case "contest":
+		c := &task.Contest{Length: lengths[0], Contests: f.scenes(cmd, 50)}
+		c.Fonts, err = task.LoadFonts(f.media.fontFolders()...)
+		return c, err
+	}
+	s := &task.Sight{Length: lengths[0], Films: f.scenes(cmd, 10)}
+	if s.Fonts, err = task.LoadFonts(f.media.fontFolders()...); err != nil {
+		return nil, err
+	}
+	s.Clips, err = f.loadClips(cmd)
+	return s, err
+}
+
+// scenes are the trials where there is no grid of lengths and depths.
+func (f *niahFlags) scenes(cmd *cobra.Command, usual int) int {
+	if cmd.Flags().Changed("trials") {
+		return f.trials
+	}
+	return usual
 }
 
 // parseTimes reads a list such as 90s,10m,3h in whole seconds.
@@ -153,6 +185,95 @@ func (f *niahFlags) video(cmd *cobra.Command, lengths []time.Duration, grid eval
 	return v, err
 }
 
+// speech is the recordings of the haystack, or its texts spoken.
+func (f *niahFlags) speech(cmd *cobra.Command) (*task.Speech, error) {
+	if len(f.haystack) == 0 {
+		text, err := f.prose()
+		if err != nil {
+			return nil, err
+		}
+		return task.NewSpeech("generated prose", f.seed, []string{text})
+	}
+	parts, err := openFiles(cmd, f.haystack, 0)
+	if err != nil {
+		return nil, err
+	}
+	name := haystackName(f.haystack)
+	if slices.ContainsFunc(parts, func(p handscroll.Part) bool { return p.Kind() != handscroll.Text }) {
+		return task.OpenRecordings(cmd.Context(), name, parts)
+	}
+	return task.NewSpeech(name, f.seed, textsOf(parts))
+}
+
+// prose is generated where there is no other.
+func (f *niahFlags) prose() (string, error) {
+	var text strings.Builder
+	err := eval.Generate(&text, rand.New(rand.NewPCG(f.seed, 0)), 1<<20)
+	return text.String(), err
+}
+
+// mixed reads a book and code among the haystack's texts, the installed Go's sources
+// and generated prose by default.
+func (f *niahFlags) mixed(cmd *cobra.Command, length time.Duration) (*task.Mixed, error) {
+	letters, err := parseLetters(f.media.letters)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("niah: %w", err)}
+	}
+	m := &task.Mixed{Length: length, Letters: letters[0], Trials: f.scenes(cmd, 50)}
+	var parts []handscroll.Part
+	if len(f.haystack) > 0 {
+		if parts, err = openFiles(cmd, f.haystack, 0); err != nil {
+			return nil, err
+		}
+	}
+	if m.Fonts, err = task.LoadFonts(f.media.fontFolders()...); err != nil {
+		return nil, err
+	}
+	clips, err := task.LoadClips(cmd.Context(), parts)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range parts {
+		switch {
+		case p.Kind() != handscroll.Text:
+		case isCode(p.Source):
+			m.Code = append(append(m.Code, p.Text...), '\n')
+		default:
+			m.Book = append(append(m.Book, p.Text...), '\n')
+		}
+	}
+	if len(m.Book) == 0 {
+		text, err := f.prose()
+		if err != nil {
+			return nil, err
+		}
+		m.Book = []byte(text)
+	}
+	texts, err := f.texts(cmd)
+	if err != nil {
+		return nil, err
+	}
+	if len(m.Code) == 0 {
+		m.Code = []byte(strings.Join(texts, "\n"))
+	}
+	words := task.Frequencies(texts)
+	m.Words = words[:min(commonWords, len(words))]
+	if m.Speech, err = task.NewSpeech("the book", f.seed, []string{string(m.Book)}); err != nil {
+		return nil, err
+	}
+	m.Film, err = task.GenerateFootage(f.seed, int(length/time.Second), m.Fonts, clips)
+	return m, err
+}
+
+// isCode reports whether a file's name ends as those of programs do.
+func isCode(name string) bool {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case "", ".txt", ".md", ".html", ".epub", ".pdf", ".docx", ".gz":
+		return false
+	}
+	return true
+}
+
 func (f *niahFlags) loadClips(cmd *cobra.Command) ([]*task.Clip, error) {
 	if len(f.media.clips) == 0 {
 		return nil, nil
@@ -181,9 +302,8 @@ func (f *niahFlags) texts(cmd *cobra.Command) ([]string, error) {
 		parts, _, err := handscroll.Files(cmd.Context(), []string{filepath.Join(src[0], "net")}, handscroll.FileOptions{MaxBytes: enoughText})
 		return textsOf(parts), err
 	}
-	var text strings.Builder
-	err := eval.Generate(&text, rand.New(rand.NewPCG(f.seed, 0)), 1<<20)
-	return []string{text.String()}, err
+	text, err := f.prose()
+	return []string{text}, err
 }
 
 func textsOf(parts []handscroll.Part) []string {

@@ -53,6 +53,7 @@ type Scroll interface {
 	Tokens() int
 	Text(from, to int) []byte
 	Boundary(at int) int
+	Sources() []handscroll.Source
 	Close() error
 }
 

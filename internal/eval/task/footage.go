@@ -191,30 +191,45 @@ type screening struct {
 	f        Footage
 	at       int
 	from, to int
-	instead  map[int]*handscroll.Image // of the footage's own frames
+	instead  map[int]*handscroll.Image      // of the footage's own frames
+	sound    func(t int) ([]float32, error) // of a second; nil for none
 }
 
-func (s *screening) Next() (handscroll.Chunk, error) {
+func (s *screening) Next() (c handscroll.Chunk, err error) {
 	t := s.from + s.at
 	if t >= s.to {
-		return handscroll.Chunk{}, io.EOF
+		return c, io.EOF
 	}
-	at := time.Duration(s.at) * time.Second
+	c.At = time.Duration(s.at) * time.Second
 	s.at++
-	if img, ok := s.instead[t]; ok {
-		return handscroll.Chunk{At: at, Frame: img}, nil
+	if s.sound != nil {
+		if c.Sound, err = s.sound(t); err != nil {
+			return c, err
+		}
 	}
-	img, err := s.f.Frame(t)
-	return handscroll.Chunk{At: at, Frame: img}, err
+	if c.Frame = s.instead[t]; c.Frame == nil {
+		c.Frame, err = s.f.Frame(t)
+	}
+	return c, err
 }
 
 func (s *screening) Close() error { return nil }
 
-// filmPart is seconds [from, to) of footage as a part.
-func filmPart(source string, f Footage, from, to int, instead map[int]*handscroll.Image) handscroll.Part {
-	id := fmt.Sprint(f.Digest(), from, to)
+// part is what is shown as a part. show is left as it is.
+func (show screening) part(source string) handscroll.Part {
+	id := fmt.Sprint(show.f.Digest(), show.from, show.to)
 	open := func(context.Context) (handscroll.Stream, error) {
-		return &screening{f: f, from: from, to: to, instead: instead}, nil
+		s := show
+		return &s, nil
 	}
-	return handscroll.Medium(source, id, handscroll.Film, time.Duration(to-from)*time.Second, open)
+	return handscroll.Medium(source, id, handscroll.Film, time.Duration(show.to-show.from)*time.Second, open)
+}
+
+// cut puts what is shown differently from second at to end into a film that ends after
+// seconds.
+func (show screening) cut(at, end, seconds int) handscroll.Cut {
+	second := func(n int) time.Duration { return time.Duration(n) * time.Second }
+	show.from = max(0, at-int(handscroll.CutLead/time.Second))
+	show.to = min(seconds, end+int(handscroll.CutTail/time.Second))
+	return handscroll.Cut{At: second(at), Lead: second(at - show.from), Tail: second(show.to - end), Stretch: show.part("cut")}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -32,9 +33,8 @@ type Video struct {
 	Letters []Letters // measured apart
 	Words   []string  // of a corpus; those held out are half of the needles
 
-	base    eval.Scroll
-	painter *render.Painter
-	words   []string
+	base     eval.Scroll
+	overlays *overlays
 }
 
 // filmSource names the film in evidence.
@@ -77,24 +77,15 @@ func Frequencies(texts []string) []string { return speech.Frequencies(texts) }
 
 // Prepare implements [eval.Study]: the film is read once.
 func (v *Video) Prepare(ctx context.Context, m eval.Senses, dir string, report func(eval.Status)) (err error) {
-	if v.painter, err = needlePainter(v.Fonts); err != nil {
+	if v.overlays, err = newOverlays(v.Fonts, v.Words); err != nil {
 		return err
 	}
-	v.words = corpusWords(v.Words)
-	if v.base, err = m.Open(dir); err != nil {
+	if v.base, err = m.Open(filepath.Join(dir, "context")); err != nil {
 		return err
 	}
 	seconds := int(slices.Max(v.Lengths) / time.Second)
-	film := filmPart(filmSource, v.Film, 0, seconds, nil)
-	return v.base.Read(ctx, []handscroll.Part{film}, reading(report, seconds))
-}
-
-// needlePainter paints with fonts that training never shows.
-func needlePainter(fonts *render.Fonts) (*render.Painter, error) {
-	if len(fonts.HeldOut()) == 0 {
-		return nil, errors.New("no font is held out from training: name folders of fonts")
-	}
-	return render.NewPainter(render.Options{Faces: fonts.HeldOut(), HeldOut: true})
+	film := screening{f: v.Film, to: seconds}
+	return v.base.Read(ctx, []handscroll.Part{film.part(filmSource)}, reading(report, seconds))
 }
 
 // reading reports how many seconds of film or sound are read.
@@ -106,10 +97,11 @@ func reading(report func(eval.Status), total int) func(handscroll.Progress) {
 
 // Close implements [eval.Study].
 func (v *Video) Close() error {
-	if v.base == nil {
-		return nil
+	err := v.Film.Close()
+	if v.base != nil {
+		err = errors.Join(err, v.base.Close())
 	}
-	return v.base.Close()
+	return err
 }
 
 // Scene implements [eval.Study].
@@ -120,21 +112,37 @@ func (v *Video) Scene(ctx context.Context, rng *rand.Rand, i int, _ func(eval.St
 	length := v.Lengths[i/len(v.Grid.Depths)/v.Grid.Trials]
 	seconds := int(length / time.Second)
 	at := min(int(within(rng, v.Grid, row)/100*float64(seconds)), seconds-1)
-	n, err := v.needle(rng, letters, at)
+	img, err := v.Film.Frame(at)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := v.base.SpliceMedium(ctx, filmSource, length, cutFrame(v.Film, n.frame, at, seconds))
+	n := v.overlays.draw(rng, letters, img)
+	cut := screening{f: v.Film, instead: map[int]*handscroll.Image{at: n.frame}}
+	c, err := v.base.SpliceMedium(ctx, filmSource, length, cut.cut(at, at+1, seconds))
 	if err != nil {
 		return nil, nil, err
 	}
-	f := eval.Finding{
-		Group: "word, " + letters.String(), Length: length.Seconds(), Depth: 100 * float64(at) / float64(seconds), Row: row,
-		Needle: n.text, Detail: n.detail, Question: "What is the secret word?", Expected: n.word, From: float64(at), To: float64(at),
-	}
+	f := n.finding("word, "+letters.String(), at)
+	f.Length, f.Depth, f.Row = length.Seconds(), 100*float64(at)/float64(seconds), row
 	when := f
 	when.Group, when.Question, when.Expected = "when, "+letters.String(), "When does the secret word appear?", clock(at)
 	return c, []eval.Query{{Finding: f, Judge: judgeWord}, {Finding: when, Judge: judgeWhen}}, nil
+}
+
+var errNoFonts = errors.New("no font is held out from training: name folders of fonts with --fonts")
+
+// overlays draws needles with fonts that training never shows.
+type overlays struct {
+	painter *render.Painter
+	words   []string // of a corpus
+}
+
+func newOverlays(fonts *render.Fonts, words []string) (*overlays, error) {
+	if len(fonts.HeldOut()) == 0 {
+		return nil, errNoFonts
+	}
+	p, err := render.NewPainter(render.Options{Faces: fonts.HeldOut(), HeldOut: true})
+	return &overlays{p, corpusWords(words)}, err
 }
 
 // overlaid is a frame with a needle.
@@ -143,34 +151,27 @@ type overlaid struct {
 	frame              *handscroll.Image
 }
 
-// needle draws a secret word over second at.
-func (v *Video) needle(rng *rand.Rand, letters Letters, at int) (*overlaid, error) {
+// draw puts a secret word on a frame.
+func (o *overlays) draw(rng *rand.Rand, letters Letters, frame *handscroll.Image) *overlaid {
 	n := &overlaid{word: render.PseudoWord(rng, true), detail: "invented word"}
-	if len(v.words) > 0 && rng.IntN(2) == 0 {
-		n.word, n.detail = pick(rng, v.words), "corpus word"
+	if len(o.words) > 0 && rng.IntN(2) == 0 {
+		n.word, n.detail = pick(rng, o.words), "corpus word"
 	}
 	n.text = fmt.Sprintf(`The secret word is "%s"`, n.word)
-	img, err := v.Film.Frame(at)
-	if err != nil {
-		return nil, err
-	}
 	share := letters.Min + rng.Float64()*(letters.Max-letters.Min)
-	scene := &render.Scene{Image: img}
-	render.Overlay{Text: n.text, Cap: float32(share * frameH)}.Draw(v.painter, rng, scene, 0)
+	scene := &render.Scene{Image: frame}
+	render.Overlay{Text: n.text, Cap: float32(share * frameH)}.Draw(o.painter, rng, scene, 0)
 	// A text that would not fit is set smaller.
 	n.detail += fmt.Sprintf(", capitals %.1f pixels high", scene.Lines[0].Glyphs[0].Cap)
 	n.frame = scene.Image
-	return n, nil
+	return n
 }
 
-// cutFrame puts a frame in the place of second at of a film that ends after seconds.
-func cutFrame(f Footage, frame *handscroll.Image, at, seconds int) handscroll.Cut {
-	from := max(0, at-int(handscroll.CutLead/time.Second))
-	to := min(seconds, at+1+int(handscroll.CutTail/time.Second))
-	second := func(n int) time.Duration { return time.Duration(n) * time.Second }
-	return handscroll.Cut{
-		At: second(at), Lead: second(at - from), Tail: second(to - at - 1),
-		Stretch: filmPart("cut", f, from, to, map[int]*handscroll.Image{at: frame}),
+// finding is what is known of a needle in second at.
+func (n *overlaid) finding(group string, at int) eval.Finding {
+	return eval.Finding{
+		Group: group, Needle: n.text, Detail: n.detail, Question: "What is the secret word?", Expected: n.word,
+		From: float64(at), To: float64(at),
 	}
 }
 
