@@ -58,3 +58,7 @@ func (m *Model) Score(ctx context.Context, text []byte) ([]TokenScore, error) {
 	}
 	return out, nil
 }
+
+// Words returns the words that the model can hear, the most frequent first; none
+// if it has no ears. They are not to be changed.
+func (m *Model) Words() []string { return m.m.Words() }

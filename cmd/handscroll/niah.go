@@ -25,6 +25,7 @@ import (
 
 type niahFlags struct {
 	model    modelFlags
+	media    mediaFlags
 	task     string
 	template string
 	lengths  string
@@ -77,10 +78,11 @@ no Go, generated prose.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.model.add(cmd)
+	f.media.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.task, "task", "niah", "niah, heldout, lookalike, absent or quote")
+	flags.StringVar(&f.task, "task", "niah", "niah, heldout, lookalike, absent or quote; contest or sight")
 	flags.StringVar(&f.template, "template", "gemini", "wording of niah and lookalike: gemini or mixed")
-	flags.StringVar(&f.lengths, "lengths", "1k,32k,128k", "context lengths in tokens (k a thousand, m a million), or all: the haystack once")
+	flags.StringVar(&f.lengths, "lengths", "1k,32k,128k", "context lengths in tokens (k a thousand, m a million), or all: the haystack once; of films and recordings times such as 10m,3h")
 	flags.StringVar(&f.depths, "depths", "0,14,29,43,57,71,86,100", "depths of the needle in percent")
 	flags.IntVar(&f.trials, "trials", 5, "trials of each length and depth; contexts of each length where needles share one")
 	flags.IntVar(&f.needles, "needles", 0, "needles in one context (default 1; lookalike 100)")
@@ -97,6 +99,13 @@ no Go, generated prose.`,
 const niahMaxAnswer = 256
 
 func (f *niahFlags) run(cmd *cobra.Command) error {
+	study, err := f.study(cmd)
+	if err != nil {
+		return err
+	}
+	if study != nil {
+		return f.observe(cmd, study)
+	}
 	c, err := f.config()
 	if err != nil {
 		return usageError{fmt.Errorf("niah: %w", err)}
@@ -125,11 +134,15 @@ func (f *niahFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 	if f.json {
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return enc.Encode(sum)
+		return printIndented(cmd.OutOrStdout(), sum)
 	}
 	return printSummary(cmd.OutOrStdout(), sum, f.out)
+}
+
+func printIndented(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }
 
 // config is what the flags say, but for the model and the haystack.
@@ -139,15 +152,9 @@ func (f *niahFlags) config() (eval.Config, error) {
 	if c.Lengths, err = parseLengths(f.lengths); err != nil {
 		return c, err
 	}
-	for s := range strings.SplitSeq(f.depths, ",") {
-		d, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(s), "%"), 64)
-		if err != nil || !(d >= 0 && d <= 100) {
-			return c, fmt.Errorf("--depths: %q is no percentage", s)
-		}
-		c.Grid.Depths = append(c.Grid.Depths, d)
+	if c.Grid.Depths, err = parseDepths(f.depths); err != nil {
+		return c, err
 	}
-	slices.Sort(c.Grid.Depths)
-	c.Grid.Depths = slices.Compact(c.Grid.Depths)
 	if task.Wordings[f.template] == nil {
 		return c, fmt.Errorf("--template: %q is neither gemini nor mixed", f.template)
 	}
@@ -164,7 +171,7 @@ func (f *niahFlags) config() (eval.Config, error) {
 	case "quote":
 		c.Task = &task.Quote{}
 	default:
-		return c, fmt.Errorf("--task: there is no %q; there are niah, heldout, lookalike, absent and quote", f.task)
+		return c, fmt.Errorf("--task: there is no %q; there are niah, heldout, lookalike, absent and quote, and contest and sight", f.task)
 	}
 	if f.needles != 0 {
 		needles = f.needles
@@ -174,6 +181,20 @@ func (f *niahFlags) config() (eval.Config, error) {
 		return c, fmt.Errorf("%d trials of %d needles", f.trials, needles)
 	}
 	return c, nil
+}
+
+// parseDepths reads a list of percentages.
+func parseDepths(list string) ([]float64, error) {
+	var out []float64
+	for s := range strings.SplitSeq(list, ",") {
+		d, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(s), "%"), 64)
+		if err != nil || !(d >= 0 && d <= 100) {
+			return nil, fmt.Errorf("--depths: %q is no percentage", s)
+		}
+		out = append(out, d)
+	}
+	slices.Sort(out)
+	return slices.Compact(out), nil
 }
 
 // parseLengths reads a list such as 1k,32k,1.5m,all.
@@ -211,9 +232,7 @@ func (f *niahFlags) openHaystack(cmd *cobra.Command, lengths []int) (*eval.Hayst
 	enough := bytesPerToken * slices.Max(lengths)
 	names, name := f.haystack, haystackName(f.haystack)
 	if len(names) == 0 {
-		if out, err := exec.CommandContext(cmd.Context(), "go", "env", "GOROOT").Output(); err == nil {
-			names, name = []string{filepath.Join(strings.TrimSpace(string(out)), "src")}, "the Go sources"
-		}
+		names, name = goSources(cmd.Context()), "the Go sources"
 	}
 	if len(names) == 0 {
 		var text bytes.Buffer
@@ -233,6 +252,15 @@ func (f *niahFlags) openHaystack(cmd *cobra.Command, lengths []int) (*eval.Hayst
 		size += len(files[0].Text)
 	}
 	return eval.NewHaystack(name, parts)
+}
+
+// goSources is the folder of the installed Go's sources, nothing without Go.
+func goSources(ctx context.Context) []string {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOROOT").Output()
+	if err != nil {
+		return nil
+	}
+	return []string{filepath.Join(strings.TrimSpace(string(out)), "src")}
 }
 
 // haystackName is the base name of the first file and how many there are more.

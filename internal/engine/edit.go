@@ -175,7 +175,7 @@ func (e *edit) seen(s *kvcache.Segment, n notes) *kvcache.Segment {
 	return b.segment(s, n)
 }
 
-// heard puts the sound of cuts in.
+// heard puts the sound of cuts in: that of a film in the place of its own.
 func (e *edit) heard(s *kvcache.Segment, n notes) *kvcache.Segment {
 	index := func(t time.Duration) int {
 		return min(max(0, int((t.Microseconds()-n.Start+n.Step/2)/n.Step)), s.Tokens())
@@ -195,7 +195,9 @@ func (e *edit) heard(s *kvcache.Segment, n notes) *kvcache.Segment {
 		}
 		inner := total - lead - count(cut.Tail)
 		b.add(blocksOf(cut.heard), lead-(p-from), lead+inner+ahead)
-		at = p + ahead
+		if at = p + ahead; e.film {
+			at += inner
+		}
 	}
 	b.add(s.Blocks, at, max(at, end))
 	return b.segment(s, n)

@@ -123,3 +123,12 @@ func homeDir(folder string) (string, error) {
 	}
 	return filepath.Join(data, "handscroll", folder), nil
 }
+
+// Words returns the words that the model can hear, the most frequent first; none
+// without ears.
+func (m *Model) Words() []string {
+	if h := m.senses.Hearing; h != nil && h.Lexicon != nil {
+		return h.Lexicon.Words
+	}
+	return nil
+}

@@ -38,14 +38,18 @@ var (
 
 // WriteHeatMap draws a summary's cells to heatmap.png and heatmap.svg in dir.
 func WriteHeatMap(dir string, s *Summary) error {
-	m := newHeatMap(s)
+	return writeMap(dir, "heatmap", newHeatMap(s))
+}
+
+// writeMap draws a map to name.png and name.svg in dir.
+func writeMap(dir, name string, m *heatMap) error {
 	img := vgimg.NewWith(vgimg.UseWH(m.width, m.height), vgimg.UseDPI(heatMapDPI), vgimg.UseBackgroundColor(color.White))
 	m.draw(draw.New(img))
 	var out bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: img}).WriteTo(&out); err != nil {
 		return fmt.Errorf("eval: heat map: %w", err)
 	}
-	if err := writeFile(filepath.Join(dir, "heatmap.png"), out.Bytes()); err != nil {
+	if err := writeFile(filepath.Join(dir, name+".png"), out.Bytes()); err != nil {
 		return err
 	}
 	svg := vgsvg.NewWith(vgsvg.UseWH(m.width, m.height))
@@ -57,12 +61,19 @@ func WriteHeatMap(dir string, s *Summary) error {
 	// Viewers without the Liberation fonts have others of the same widths.
 	drawing := bytes.ReplaceAll(out.Bytes(), []byte("font-family:Liberation Sans;"),
 		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;"))
-	return writeFile(filepath.Join(dir, "heatmap.svg"), drawing)
+	return writeFile(filepath.Join(dir, name+".svg"), drawing)
 }
 
-// A heatMap is a summary with the places of its squares.
+// A heatMap is what a map shows, with the places of its squares.
 type heatMap struct {
-	*Summary
+	verdict string // that is counted: Recall, Found
+	what    string // was measured
+	axis    string
+	columns []string
+	depths  []float64
+	cells   []Rate // by column, then by depth
+	all     Rate
+
 	width, height vg.Length
 	left, bottom  vg.Length // of the grid
 	column        vg.Length // width of one
@@ -70,24 +81,35 @@ type heatMap struct {
 }
 
 func newHeatMap(s *Summary) *heatMap {
-	columns := vg.Length(len(s.Manifest.Lengths))
-	room := vg.Length(minWidth - marginLeft - marginRight)
-	column := min(max(cellWidth, room/columns), widestCell)
-	return &heatMap{
-		Summary: s,
-		width:   max(marginLeft+columns*column+marginRight, minWidth),
-		height:  marginTop + vg.Length(len(s.Depths))*cellHeight + marginBottom,
-		left:    marginLeft,
-		bottom:  marginBottom,
-		column:  column,
-		fonts:   font.NewCache(liberation.Collection()),
+	m := &heatMap{
+		verdict: "Recall", axis: "context length, tokens →", depths: s.Depths, all: s.Recall,
+		what: fmt.Sprintf("%s · in %s · %s · seed %d", s.Task, s.Haystack, s.Model, s.Seed),
 	}
+	for _, n := range s.Manifest.Lengths {
+		m.columns = append(m.columns, Tokens(n))
+	}
+	for _, c := range s.Cells {
+		m.cells = append(m.cells, c.Rate)
+	}
+	return m.layOut()
+}
+
+// layOut gives the map its size.
+func (m *heatMap) layOut() *heatMap {
+	columns := vg.Length(len(m.columns))
+	room := vg.Length(minWidth - marginLeft - marginRight)
+	m.column = min(max(cellWidth, room/columns), widestCell)
+	m.width = max(marginLeft+columns*m.column+marginRight, minWidth)
+	m.height = marginTop + vg.Length(len(m.depths))*cellHeight + marginBottom
+	m.left, m.bottom = marginLeft, marginBottom
+	m.fonts = font.NewCache(liberation.Collection())
+	return m
 }
 
 // square is the rectangle of the cell in a column and a row.
 func (m *heatMap) square(column, row int) vg.Rectangle {
 	x := m.left + vg.Length(column)*m.column
-	y := m.bottom + vg.Length(len(m.Depths)-1-row)*cellHeight
+	y := m.bottom + vg.Length(len(m.depths)-1-row)*cellHeight
 	return vg.Rectangle{
 		Min: vg.Point{X: x + cellGap/2., Y: y + cellGap/2.},
 		Max: vg.Point{X: x + m.column - cellGap/2., Y: y + cellHeight - cellGap/2.},
@@ -107,8 +129,8 @@ func (m *heatMap) style(size vg.Length, c color.Color, weight xfont.Weight) draw
 
 func (m *heatMap) draw(c draw.Canvas) {
 	m.drawTitle(c)
-	for i, cell := range m.Cells {
-		m.drawCell(c, m.square(i/len(m.Depths), i%len(m.Depths)), cell)
+	for i, cell := range m.cells {
+		m.drawCell(c, m.square(i/len(m.depths), i%len(m.depths)), cell)
 	}
 	m.drawAxes(c)
 	m.drawScale(c)
@@ -119,16 +141,15 @@ func (m *heatMap) drawTitle(c draw.Canvas) {
 	left := m.left + cellGap/2.
 	big := m.style(19, ink, xfont.WeightBold)
 	big.XAlign = draw.XLeft
-	headline := "Recall " + percent(m.Recall.Rate, m.Recall.Trials) + " %"
+	headline := m.verdict + " " + percent(m.all.Rate, m.all.Trials) + " %"
 	c.FillText(big, vg.Point{X: left, Y: m.height - 24}, headline)
 	small := m.style(10, faintInk, xfont.WeightNormal)
 	small.XAlign = draw.XLeft
 	c.FillText(small, vg.Point{X: left + big.Width(headline) + 12, Y: m.height - 26},
 		fmt.Sprintf("%s of %s answers right · 95 %% interval %.1f – %.1f %%",
-			thousands(m.Recall.OK), thousands(m.Recall.Trials), 100*m.Recall.Low, 100*m.Recall.High))
+			thousands(m.all.OK), thousands(m.all.Trials), 100*m.all.Low, 100*m.all.High))
 	small.Font.Size = 9
-	line := fmt.Sprintf("%s · in %s · %s · seed %d", m.Task, m.Haystack, m.Model, m.Seed)
-	c.FillText(small, vg.Point{X: left, Y: m.height - 48}, m.fit(small, line, m.width-left-12))
+	c.FillText(small, vg.Point{X: left, Y: m.height - 48}, m.fit(small, m.what, m.width-left-12))
 }
 
 // fit shortens a line that is wider than a width.
@@ -143,13 +164,13 @@ func (m *heatMap) fit(s draw.TextStyle, line string, width vg.Length) string {
 	return string(runes) + "…"
 }
 
-func (m *heatMap) drawCell(c draw.Canvas, r vg.Rectangle, cell Cell) {
+func (m *heatMap) drawCell(c draw.Canvas, r vg.Rectangle, cell Rate) {
 	if cell.Trials == 0 {
 		c.SetColor(unasked)
 		c.Fill(rounded(r, cellRadius))
 		return
 	}
-	fill := recallColor(cell.Rate.Rate)
+	fill := recallColor(cell.Rate)
 	c.SetColor(fill)
 	c.Fill(rounded(r, cellRadius))
 	label := color.Color(color.White)
@@ -158,25 +179,25 @@ func (m *heatMap) drawCell(c draw.Canvas, r vg.Rectangle, cell Cell) {
 	}
 	x := (r.Min.X + r.Max.X) / 2
 	y := (r.Min.Y + r.Max.Y) / 2
-	c.FillText(m.style(12, label, xfont.WeightBold), vg.Point{X: x, Y: y + 5}, percent(cell.Rate.Rate, cell.Trials))
+	c.FillText(m.style(12, label, xfont.WeightBold), vg.Point{X: x, Y: y + 5}, percent(cell.Rate, cell.Trials))
 	c.FillText(m.style(7.5, label, xfont.WeightNormal), vg.Point{X: x, Y: y - 8},
 		fmt.Sprintf("%d / %d", cell.OK, cell.Trials))
 }
 
 func (m *heatMap) drawAxes(c draw.Canvas) {
 	label := m.style(10, ink, xfont.WeightNormal)
-	for i, n := range m.Manifest.Lengths {
-		r := m.square(i, len(m.Depths)-1)
-		c.FillText(label, vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: m.bottom - 12}, Tokens(n))
+	for i, name := range m.columns {
+		r := m.square(i, len(m.depths)-1)
+		c.FillText(label, vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: m.bottom - 12}, name)
 	}
 	label.XAlign = draw.XRight
-	for i, d := range m.Depths {
+	for i, d := range m.depths {
 		r := m.square(0, i)
 		c.FillText(label, vg.Point{X: m.left - 8, Y: (r.Min.Y + r.Max.Y) / 2}, strconv.FormatFloat(d, 'f', -1, 64)+" %")
 	}
 	title := m.style(10, faintInk, xfont.WeightNormal)
 	title.XAlign = draw.XLeft
-	c.FillText(title, vg.Point{X: m.left + cellGap/2., Y: m.bottom - 34}, "context length, tokens →")
+	c.FillText(title, vg.Point{X: m.left + cellGap/2., Y: m.bottom - 34}, m.axis)
 	title.Rotation = math.Pi / 2
 	title.XAlign = draw.XRight
 	c.FillText(title, vg.Point{X: 20, Y: m.height - marginTop - cellGap/2.}, "← depth of the needle")
@@ -185,7 +206,7 @@ func (m *heatMap) drawAxes(c draw.Canvas) {
 // drawScale draws the colour scale at the right edge of the grid.
 func (m *heatMap) drawScale(c draw.Canvas) {
 	const width, steps = 10, 100
-	x := m.left + vg.Length(len(m.Manifest.Lengths))*m.column + 14
+	x := m.left + vg.Length(len(m.columns))*m.column + 14
 	low, high := m.bottom+cellGap/2., m.height-marginTop-cellGap/2.
 	step := (high - low) / steps
 	for i := range steps {

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/handscroll/handscroll"
 )
@@ -73,3 +74,42 @@ func (n nativeContext) Ask(ctx context.Context, question string) (Answer, error)
 }
 
 func (n nativeContext) Close() error { return n.c.Close() }
+
+// NativeSenses measures what this project's own model sees and hears.
+func NativeSenses(m *handscroll.Model, opts handscroll.ContextOptions) Senses {
+	return senses{native{m, opts}}
+}
+
+type senses struct{ native }
+
+func (s senses) Words() []string { return s.m.Words() }
+
+func (s senses) Open(dir string) (Scroll, error) {
+	if dir == "" {
+		return scroll{s.m.NewContext(s.opts)}, nil
+	}
+	c, err := s.m.OpenContext(dir, s.opts)
+	if err != nil {
+		return nil, err
+	}
+	return scroll{c}, nil
+}
+
+// scroll returns what is made from it as the interface.
+type scroll struct{ *handscroll.Context }
+
+func (s scroll) SpliceMedium(ctx context.Context, source string, length time.Duration, cuts ...handscroll.Cut) (Scroll, error) {
+	c, err := s.Context.SpliceMedium(ctx, source, length, cuts...)
+	if err != nil {
+		return nil, err
+	}
+	return scroll{c}, nil
+}
+
+func (s scroll) Splice(ctx context.Context, length int, inserts ...handscroll.Insert) (Scroll, error) {
+	c, err := s.Context.Splice(ctx, length, inserts...)
+	if err != nil {
+		return nil, err
+	}
+	return scroll{c}, nil
+}

@@ -80,7 +80,7 @@ func Run(ctx context.Context, c Config) (*Summary, error) {
 		return nil, err
 	}
 	defer s.file.Close()
-	if sum, err := loadSummary(c.Dir); err != nil || sum != nil {
+	if sum, err := loadSummary[Summary](c.Dir); err != nil || sum != nil {
 		return sum, err
 	}
 	base, err := c.Model.NewBase()

@@ -41,8 +41,8 @@ type Manifest struct {
 // ErrOtherRun is returned when a directory holds the results of another run.
 var ErrOtherRun = errors.New("the directory holds another run")
 
-// differences names the fields in which two manifests differ.
-func (m Manifest) differences(other Manifest) string {
+// differences names the fields in which two manifests of one type differ.
+func differences[M any](m, other M) string {
 	a, b := reflect.ValueOf(m), reflect.ValueOf(other)
 	var out []string
 	for i := range a.NumField() {
@@ -54,16 +54,28 @@ func (m Manifest) differences(other Manifest) string {
 	return strings.Join(out, "; ")
 }
 
-// A store holds the results of a run and the file they are appended to.
-type store struct {
+// A record is a line of results.jsonl.
+type record interface{ id() string }
+
+func (r Result) id() string { return r.ID }
+
+// A journal holds the results of a run and the file they are appended to.
+type journal[R record] struct {
 	file    *os.File
-	results []Result
-	done    map[string]bool // by Result.ID
+	results []R
+	done    map[string]bool // by id
 }
 
-// openStore opens dir for the run m, creating it if missing, and loads what an
+// store is the journal of a run over text.
+type store = journal[Result]
+
+func openStore(dir string, m Manifest) (*store, error) { return openJournal[Result](dir, m) }
+
+func loadResults(path string) (*store, error) { return readJournal[Result](path) }
+
+// openJournal opens dir for the run m, creating it if missing, and loads what an
 // interrupted run left there. A torn last line is cut off.
-func openStore(dir string, m Manifest) (*store, error) {
+func openJournal[R record, M any](dir string, m M) (*journal[R], error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
@@ -71,11 +83,11 @@ func openStore(dir string, m Manifest) (*store, error) {
 	data, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		var old Manifest
+		var old M
 		if err := json.Unmarshal(data, &old); err != nil {
 			return nil, fmt.Errorf("eval: %s: %w", path, err)
 		}
-		if d := m.differences(old); d != "" {
+		if d := differences(m, old); d != "" {
 			return nil, fmt.Errorf("eval: %s: %w (%s); name another directory or remove this one", dir, ErrOtherRun, d)
 		}
 	case errors.Is(err, fs.ErrNotExist):
@@ -88,16 +100,16 @@ func openStore(dir string, m Manifest) (*store, error) {
 	default:
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	return loadResults(filepath.Join(dir, resultsFile))
+	return readJournal[R](filepath.Join(dir, resultsFile))
 }
 
-// loadResults reads the lines of a results file and opens it for appending.
-func loadResults(path string) (*store, error) {
+// readJournal reads the lines of a results file and opens it for appending.
+func readJournal[R record](path string) (*journal[R], error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	s := &store{file: f, done: make(map[string]bool)}
+	s := &journal[R]{file: f, done: make(map[string]bool)}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		f.Close()
@@ -109,13 +121,13 @@ func loadResults(path string) (*store, error) {
 		if i < 0 {
 			break
 		}
-		var r Result
+		var r R
 		if err := json.Unmarshal(data[:i], &r); err != nil {
 			f.Close()
 			return nil, fmt.Errorf("eval: %s:%d: %w", path, line, err)
 		}
 		s.results = append(s.results, r)
-		s.done[r.ID] = true
+		s.done[r.id()] = true
 		end += int64(i) + 1
 		data = data[i+1:]
 	}
@@ -130,7 +142,7 @@ func loadResults(path string) (*store, error) {
 }
 
 // add appends a result.
-func (s *store) add(r Result) error {
+func (s *journal[R]) add(r R) error {
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("eval: %w", err)
@@ -139,13 +151,13 @@ func (s *store) add(r Result) error {
 		return fmt.Errorf("eval: %w", err)
 	}
 	s.results = append(s.results, r)
-	s.done[r.ID] = true
+	s.done[r.id()] = true
 	return nil
 }
 
 // loadSummary returns the summary of a run that has finished, else nil: it is
 // the last file that a run writes.
-func loadSummary(dir string) (*Summary, error) {
+func loadSummary[S any](dir string) (*S, error) {
 	path := filepath.Join(dir, summaryFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -154,7 +166,7 @@ func loadSummary(dir string) (*Summary, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
-	var s Summary
+	var s S
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("eval: %s: %w", path, err)
 	}

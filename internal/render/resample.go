@@ -192,3 +192,14 @@ func (p *Painter) wear(rng *rand.Rand, img *media.Image) {
 		p.compress(img, 48+rng.IntN(48))
 	}
 }
+
+// Cover returns the middle of a picture, as much as has the shape of w by h, at that
+// size.
+func (p *Painter) Cover(img *media.Image, w, h int) *media.Image {
+	out := media.NewImage(w, h)
+	iw, ih := float32(img.W), float32(img.H)
+	k := min(iw/float32(w), ih/float32(h))
+	x, y := (iw-k*float32(w))/2, (ih-k*float32(h))/2
+	p.resample(out, img, x, y, iw-x, ih-y)
+	return out
+}

@@ -55,11 +55,15 @@ func PseudoWord(rng *rand.Rand, heldOut bool) string {
 			}
 			w += on + pick(rng, vowels) + pick(rng, codas)
 		}
-		if len(w) >= 4 && len(w) <= 10 && (crc32.ChecksumIEEE([]byte(w))%10 == 0) == heldOut {
+		if len(w) >= 4 && len(w) <= 10 && HeldOut(w) == heldOut {
 			return w
 		}
 	}
 }
+
+// HeldOut reports whether a word, in lower case, is one of those that [PseudoWord]
+// holds out.
+func HeldOut(word string) bool { return crc32.ChecksumIEEE([]byte(word))%10 == 0 }
 
 func title(s string) string {
 	if s == "" {
