@@ -25,7 +25,7 @@ import (
 
 type niahFlags struct {
 	model    modelFlags
-	media    mediaFlags
+	media    modalityFlags
 	task     string
 	template string
 	lengths  string

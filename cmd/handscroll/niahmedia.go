@@ -21,8 +21,8 @@ import (
 	"github.com/handscroll/handscroll/internal/eval/task"
 )
 
-// mediaFlags are those of films and recordings.
-type mediaFlags struct {
+// modalityFlags are those of films and recordings.
+type modalityFlags struct {
 	modality string
 	letters  string
 	fonts    []string
@@ -30,7 +30,7 @@ type mediaFlags struct {
 	text     []string
 }
 
-func (f *mediaFlags) add(cmd *cobra.Command) {
+func (f *modalityFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.modality, "modality", "text", "what is hidden in and asked of: text, video, audio or mixed")
 	flags.StringVar(&f.letters, "letters", "1/10-1/5", "video: heights of capitals as parts of the frame's; several ranges are counted apart")
@@ -144,7 +144,7 @@ func parseShare(s string) (float64, error) {
 }
 
 // fontFolders are where fonts are by default.
-func (f *mediaFlags) fontFolders() []string {
+func (f *modalityFlags) fontFolders() []string {
 	const usual = "/usr/share/fonts"
 	if len(f.fonts) == 0 {
 		if _, err := os.Stat(usual); err == nil {
