@@ -30,6 +30,7 @@ type Scenes struct {
 	Config ScenesConfig
 	Layers []*nn.SelfLayer
 	convs  []*nn.Conv2D
+	norms  []*nn.RMSNorm // of all but the last convolution
 	place  *nn.Param // [Patches, D]
 	norm   *nn.RMSNorm
 	key    nn.Trainable // [Key, D]
@@ -60,6 +61,9 @@ func NewScenes(ps *nn.Params, c ScenesConfig, add func(*nn.Matrix)) *Scenes {
 			k = 2
 		}
 		e.convs = append(e.convs, nn.NewConv2D(ps, fmt.Sprintf("scenes.conv%d", i+1), in, out, k, k, 2, prec, add))
+		if i < 4 {
+			e.norms = append(e.norms, nn.NewRMSNorm(ps, fmt.Sprintf("scenes.norm%d", i+1), out))
+		}
 		in = out
 	}
 	e.place = ps.Add("scenes.place", nn.ClassVector, nn.Normal(0.3), Patches, d)
@@ -93,6 +97,7 @@ func (e *Scenes) Lookahead() int {
 type ScenesAct struct {
 	sizes     []nn.Grid
 	maps      [][]float32 // the input of each convolution, and the last one's output
+	raw, invs [][]float32 // what the norms take, and their factors
 	tokens    nn.Tokens
 	Layers    []nn.SelfAct
 	h, z, inv []float32
@@ -106,12 +111,15 @@ func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *Sce
 	x := s.Floats(len(pix))
 	pixels(x, pix)
 	size := nn.Grid{N: n, H: SceneH, W: SceneW}
-	act.sizes, act.maps = []nn.Grid{size}, [][]float32{x}
+	act.sizes, act.maps, act.raw, act.invs = []nn.Grid{size}, [][]float32{x}, nil, nil
 	for i, c := range e.convs {
 		o := c.Size(size)
 		y := s.Floats(o.Cells() * c.Out)
 		c.Forward(s, w, y, x, size)
-		if i < len(e.convs)-1 {
+		if i < len(e.norms) {
+			z := s.Floats(len(y))
+			act.raw, act.invs = append(act.raw, y), append(act.invs, e.norms[i].Forward(s, w, z, y))
+			y = z
 			nn.ReLU(y)
 		}
 		act.sizes, act.maps = append(act.sizes, o), append(act.maps, y)
@@ -186,9 +194,11 @@ func (e *Scenes) Backward(s *nn.Scratch, w, g, dk, dlogits []float32, act *Scene
 			dx = s.Zeros(len(act.maps[i]))
 		}
 		e.convs[i].Backward(s, g, dx, dy, act.maps[i], act.sizes[i])
-		if i > 0 {
-			nn.ReLUBackward(dx, act.maps[i])
+		if i == 0 {
+			break
 		}
-		dy = dx
+		nn.ReLUBackward(dx, act.maps[i])
+		dy = s.Zeros(len(dx))
+		e.norms[i-1].Backward(w, g, dy, dx, act.raw[i-1], act.invs[i-1])
 	}
 }
