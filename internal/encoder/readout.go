@@ -34,6 +34,44 @@ func (l *Line) Text() string {
 	return string(b)
 }
 
+// Join writes lines as text: what stands close below a line goes on after a space,
+// what stands apart after a bar.
+func Join(lines []Line) string {
+	var b []byte
+	for i := range lines {
+		if i > 0 {
+			if goesOn(&lines[i-1], &lines[i]) {
+				b = append(b, ' ')
+			} else {
+				b = append(b, " | "...)
+			}
+		}
+		b = append(b, lines[i].Text()...)
+	}
+	return string(b)
+}
+
+// goesOn says whether a line is the next of a block: as tall, no further below than
+// lines are, and above or below part of it.
+func goesOn(a, b *Line) bool {
+	ax0, ay0, ax1, ay1 := a.bounds()
+	bx0, by0, bx1, by1 := b.bounds()
+	dy := (by0+by1)/2 - (ay0+ay1)/2
+	if a.Level != b.Level && max(a.Level, b.Level)-min(a.Level, b.Level) > 1 || min(ax1, bx1) < max(ax0, bx0) {
+		return false
+	}
+	step := max(a.step(), b.step())
+	return dy > 0 && dy < 4.2*step
+}
+
+// step is the middle distance of a line's characters.
+func (l *Line) step() float32 {
+	if len(l.Chars) < 2 {
+		return float32(int(8) << l.Level)
+	}
+	return (l.Chars[len(l.Chars)-1].X - l.Chars[0].X) / float32(len(l.Chars)-1)
+}
+
 // bounds is the line's extent in pixels.
 func (l *Line) bounds() (x0, y0, x1, y1 float32) {
 	x0, y0, x1, y1 = math.MaxFloat32, math.MaxFloat32, 0, 0

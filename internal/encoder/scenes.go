@@ -31,7 +31,7 @@ type Scenes struct {
 	Layers []*nn.SelfLayer
 	convs  []*nn.Conv2D
 	norms  []*nn.RMSNorm // of all but the last convolution
-	place  *nn.Param // [Patches, D]
+	place  *nn.Param     // [Patches, D]
 	norm   *nn.RMSNorm
 	key    nn.Trainable // [Key, D]
 	labels nn.Trainable // [ΣLabels, D]: what stands in a patch, for training

@@ -96,6 +96,9 @@ func (c *Context) Ask(ctx context.Context, question string) (ans *Answer, err er
 	} else {
 		ans.Text = NotFound
 	}
+	if ans.Found && asksWhen.MatchString(question) && ans.Evidence[0].Time >= 0 {
+		ans.Text = Clock(ans.Evidence[0].Time)
+	}
 	ans.Answer = time.Since(begin)
 	if sensed != nil && !c.textWins(question, ans, sensed) {
 		sensed.Answer.Answer = ans.Answer

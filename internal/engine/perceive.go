@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -158,12 +157,9 @@ func (p *perceiver) frame(at time.Duration, img *media.Image) {
 	p.jobs <- func(s *nn.Scratch) {
 		defer func() { <-p.room; p.reading.Done() }()
 		lines := r.Reader.Read(s, r.Params.Data, keep, p.m.dictionary)
-		text := make([]string, len(lines))
-		for j := range lines {
-			text[j] = lines[j].Text()
-		}
+		text := encoder.Join(lines)
 		p.mu.Lock()
-		p.frames[i].text = strings.Join(text, "\n")
+		p.frames[i].text = text
 		p.mu.Unlock()
 	}
 }
@@ -394,7 +390,7 @@ func (p *perceiver) result(part *media.Part) *perceived {
 		if part.Kind == media.Picture {
 			at = noTime
 		}
-		line(part.Page, at, strings.ReplaceAll(f.text, "\n", " | "))
+		line(part.Page, at, f.text)
 	}
 	for _, u := range said {
 		line(0, u.at, u.text)

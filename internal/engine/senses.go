@@ -207,6 +207,7 @@ type sensedAnswer struct {
 	source string
 	at     time.Duration
 	fit    float32 // of the question's words to the sound; 0 for what was seen
+	read   bool    // in a picture
 	sure   bool    // the text need not be asked
 }
 
@@ -218,6 +219,9 @@ func (c *Context) textWins(question string, text *Answer, s *sensedAnswer) bool 
 		return false
 	}
 	e := text.Evidence[0]
+	if s.read && e.Source == s.source && e.Time == s.at {
+		return false // the same line, of which the one part is meant
+	}
 	if e.Source == s.source && s.fit > 0 && e.Time >= 0 && (e.Time-s.at).Abs() < 10*time.Second {
 		return false
 	}
@@ -237,7 +241,7 @@ func (c *Context) textWins(question string, text *Answer, s *sensedAnswer) bool 
 
 // askSenses answers a question from what was seen or heard, if it was.
 func (c *Context) askSenses(ctx context.Context, question string, begin time.Time) (*sensedAnswer, error) {
-	if len(c.sensed) == 0 {
+	if len(c.sensed) == 0 && !slices.ContainsFunc(c.notes, func(n notes) bool { return n.Modality != "" }) {
 		return nil, nil
 	}
 	text, chosen, err := c.choose(ctx, question)
@@ -247,10 +251,18 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 	if chosen != nil {
 		return c.answerAt(question, text, chosen, begin, 0, true), nil
 	}
+	best := c.readAnswer(question, begin)
 	if c.model.senses.Hearing != nil {
-		if ans, err := c.heardAnswer(ctx, question, begin); ans != nil || err != nil {
-			return ans, err
+		heard, err := c.heardAnswer(ctx, question, begin)
+		if err != nil {
+			return nil, err
 		}
+		if heard != nil && (best == nil || heard.fit > best.fit) {
+			best = heard
+		}
+	}
+	if best != nil {
+		return best, nil
 	}
 	v := c.model.senses.Seeing
 	if v == nil {

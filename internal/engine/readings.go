@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/handscroll/handscroll/internal/media"
+)
+
+// The orthographic prior: what was read in pictures has letters that are wrong,
+// over which the words of a question are matched. It is to pictures what the
+// lexical prior is to text.
+const (
+	// readFit is the share of a question's words, by weight, from which a line is
+	// about it.
+	readFit = 0.74
+	// readWord is the likeness from which a word counts as read.
+	readWord = 0.65
+	// readNumber is what a number weighs beside a word.
+	readNumber = 3
+)
+
+// shown are further words of questions about pictures.
+var shown = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`appear appears appeared see seen sees visible screen picture frame scene sign text line player scored
+		score scores got gets given gave person man woman team read reads written`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// asksWho matches questions whose answer is a name.
+var asksWho = regexp.MustCompile(`(?i)^\s*(who\b|which (player|person|man|woman|team|one)\b|whose\b|what is the name of the (player|person))`)
+
+// wanted is a word of a question.
+type wanted struct {
+	text   string
+	weight float32
+	number bool
+}
+
+func wantedIn(question string) (out []wanted, total float32) {
+	for _, w := range strings.FieldsFunc(strings.ToLower(question), func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\''
+	}) {
+		w = strings.TrimSuffix(strings.Trim(w, "'"), "'s")
+		n := wanted{text: w, weight: 1, number: w != "" && strings.Trim(w, "0123456789") == ""}
+		if n.number {
+			n.weight = readNumber
+		}
+		if w == "" || shown[w] || unheard[w] && w != "word" {
+			continue
+		}
+		out = append(out, n)
+		total += n.weight
+	}
+	return out, total
+}
+
+// lineRead is a line of a picture that is about a question.
+type lineRead struct {
+	segment  int // of Context.text
+	from, to int // of its text, without the clock
+	fit      float32
+	last     int // where in it the words end that the question has, −1 none
+}
+
+// read finds the line that was read in a picture and has most of a question's
+// words; of equals the first. It returns nil if none has enough.
+func (c *Context) readLine(question string) *lineRead {
+	words, total := wantedIn(question)
+	if total == 0 {
+		return nil
+	}
+	var best *lineRead
+	for i, s := range c.text {
+		if m := c.notes[i].Modality; m != media.Film.String() && m != media.Picture.String() || !s.Done() {
+			continue
+		}
+		for j, mark := range c.notes[i].Marks {
+			to := len(s.Text)
+			if j+1 < len(c.notes[i].Marks) {
+				to = int(c.notes[i].Marks[j+1][0])
+			}
+			from := int(mark[0])
+			if mark[2] >= 0 { // after its clock
+				if k := strings.IndexByte(string(s.Text[from:to]), ' '); k >= 0 {
+					from += k + 1
+				}
+			}
+			fit, last := fitLine(s.Text[from:to], words)
+			if fit /= total; fit >= readFit && (best == nil || fit > best.fit+1e-3) {
+				best = &lineRead{i, from, to, fit, last}
+			}
+		}
+	}
+	return best
+}
+
+// fitLine adds up how well each word is there, and returns where the last of them
+// ends.
+func fitLine(line []byte, words []wanted) (fit float32, last int) {
+	last = -1
+	if len(line) < 3 {
+		return 0, last
+	}
+	text := strings.ToLower(string(line))
+	for _, w := range words {
+		best, end := float32(0), 0
+		for at := 0; at < len(text); {
+			n := strings.IndexFunc(text[at:], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+			if n < 0 {
+				break
+			}
+			at += n
+			stop := len(text)
+			if n = strings.IndexFunc(text[at:], func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }); n >= 0 {
+				stop = at + n
+			}
+			like := likeness(text[at:stop], w)
+			if like > best {
+				best, end = like, stop
+			}
+			at = stop
+		}
+		if best >= readWord {
+			fit += best * w.weight
+			last = max(last, end)
+		}
+	}
+	return fit, last
+}
+
+// likeness is 1 for equal words and falls with the letters that differ; numbers are
+// equal or not. A word may be read as one with what stands beside it.
+func likeness(read string, w wanted) float32 {
+	if w.number {
+		if read == w.text {
+			return 1
+		}
+		return 0
+	}
+	if len(read) > len(w.text)+2 && len(w.text) >= 4 && strings.Contains(read, w.text) {
+		return 0.9
+	}
+	if d := len(read) - len(w.text); d > 3 || d < -3 {
+		return 0
+	}
+	row := make([]int, len(w.text)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(read) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(w.text) {
+			cost := diagonal
+			if read[i] != w.text[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return max(0, 1-float32(row[len(w.text)])/float32(max(len(read), len(w.text))))
+}
+
+var (
+	quotedText = regexp.MustCompile(`["']([^"'|]{2,40})["']?`)
+	properName = regexp.MustCompile(`[A-Z][a-z]+(?: [A-Z][a-z]+)+|[A-Z]{2,}(?: [A-Z]{2,})+|[A-Z][a-z]{2,}|[A-Z]{3,}`)
+	oneValue   = regexp.MustCompile(`^[^|.,;]+`)
+)
+
+// valueOf takes the answer out of a line: what stands between quotation marks, or
+// after the words of the question and what connects them, or before.
+func valueOf(question, line string, last int) string {
+	if asksWho.MatchString(question) {
+		words, _ := wantedIn(question)
+		for _, n := range properName.FindAllString(line, -1) {
+			if fit, _ := fitLine([]byte(n), words); fit == 0 {
+				return n
+			}
+		}
+	}
+	if m := quotedText.FindStringSubmatch(line[max(0, min(last, len(line))):]); m != nil {
+		return strings.TrimSpace(m[1])
+	}
+	if m := quotedText.FindStringSubmatch(line); m != nil {
+		return strings.TrimSpace(m[1])
+	}
+	rest := strings.TrimLeft(line[max(0, min(last, len(line))):], " :=|\"'-")
+	for {
+		word, after, _ := strings.Cut(rest, " ")
+		if !connecting[strings.ToLower(strings.Trim(word, ":,"))] || after == "" {
+			break
+		}
+		rest = strings.TrimLeft(after, " :=|\"'")
+	}
+	if v := strings.Trim(oneValue.FindString(rest), " \"'\n"); v != "" {
+		return v
+	}
+	return strings.TrimSpace(line)
+}
+
+// readAnswer answers from a line that was read in a picture or film.
+func (c *Context) readAnswer(question string, begin time.Time) *sensedAnswer {
+	l := c.readLine(question)
+	if l == nil {
+		return nil
+	}
+	s := c.text[l.segment]
+	line := strings.TrimRight(string(s.Text[l.from:l.to]), "\n")
+	page, at := c.notes[l.segment].place(int64(l.from))
+	text := valueOf(question, line, l.last)
+	if asksWhen.MatchString(question) && at >= 0 {
+		text = Clock(at)
+	}
+	return &sensedAnswer{source: s.Source, at: at, fit: l.fit, read: true, Answer: &Answer{
+		Text: text, Found: true,
+		Evidence: []Evidence{{
+			Source: s.Source, Line: lineOf(s, int64(l.from)), Offset: int64(l.from), Quote: line, Weight: l.fit, Page: page, Time: at,
+		}},
+		Prompt: c.Tokens() + c.model.CountTokens([]byte(question)), Cached: c.cached, Tokens: c.model.CountTokens([]byte(text)),
+		Read: c.read, Answer: time.Since(begin),
+	}}
+}
