@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReadings(t *testing.T) {
+	for _, c := range []struct {
+		question, line, want string
+		fit                  bool
+	}{
+		{"What is the secret word?", `The secret word is "harbour"`, "harbour", true},
+		{"What is the secret word?", `TeamA 12 | The secref word is "harbour`, "harbour", true},
+		{"What is the secret word?", `The seeret wordis "harbour"`, "harbour", true},
+		{"What is the secret word?", `The secret word is harbour | 18:02`, "harbour", true},
+		{"What is the secret word?", `The secret number is "1704"`, "", false},
+		{"Which player scored the perfect 50?", `Ravi Petrov | 10 10 10 10 10 | Total 50`, "Ravi Petrov", true},
+		{"Which player scored the perfect 50?", `Ravi Petrov | 9 8 10 10 10 | Total 47`, "", false},
+		{"What does the sign say at gate 12?", `Gate 12 Boarding`, "Boarding", true},
+		{"When did it rain?", `sunny`, "", false},
+	} {
+		words, total := wantedIn(c.question)
+		fit, last := fitLine([]byte(c.line), words)
+		if got := total > 0 && fit/total >= readFit; got != c.fit {
+			t.Errorf("%s | %s: fit %.2f of %.2f", c.question, c.line, fit, total)
+			continue
+		}
+		if c.fit {
+			if got := valueOf(c.question, c.line, last); got != c.want {
+				t.Errorf("%s | %s: %q, want %q", c.question, c.line, got, c.want)
+			}
+		}
+	}
+}
+
+func TestLikeness(t *testing.T) {
+	for _, c := range []struct {
+		read, word string
+		least, top float32
+	}{
+		{"secret", "secret", 1, 1}, {"secref", "secret", 0.8, 0.9}, {"wordis", "word", 0.6, 0.9},
+		{"sword", "word", 0.75, 0.85}, {"ham", "word", 0, 0.3}, {"", "word", 0, 0},
+	} {
+		if got := likeness(c.read, wanted{text: c.word}); got < c.least || got > c.top {
+			t.Errorf("%s like %s: %g, want %g to %g", c.read, c.word, got, c.least, c.top)
+		}
+	}
+	if likeness("51", wanted{text: "50", number: true}) != 0 {
+		t.Error("51 is like 50")
+	}
+}
+
+func TestAsksWhen(t *testing.T) {
+	for _, q := range []string{"When does it rain?", "At what time is harbour said?", "which second shows it?", "how far into the film is it?"} {
+		if !asksWhen.MatchString(q) {
+			t.Errorf("%s does not ask when", q)
+		}
+	}
+	for _, q := range []string{"What is the time zone?", "Who came when it rained?", strings.Repeat("x", 10)} {
+		if asksWhen.MatchString(q) {
+			t.Errorf("%s asks when", q)
+		}
+	}
+}
