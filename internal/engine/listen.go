@@ -75,31 +75,30 @@ type heardAt struct {
 	fit      float32
 }
 
-// listen finds where the words of a question are heard best. It returns nil if the
-// question has none that can be listened for, or none are heard.
-func (c *Context) listen(ctx context.Context, question string) (*heardAt, error) {
+// listen finds where the words of a question are heard best, nil if they are not;
+// can says whether it has any that can be listened for.
+func (c *Context) listen(ctx context.Context, question string) (best *heardAt, can bool, err error) {
 	h := c.model.senses.Hearing
 	phrases := phrasesOf(h.Lexicon, question)
 	if len(phrases) == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
-	var best *heardAt
 	for _, s := range c.sensed {
 		if s.notes.Kind != kindHeard {
 			continue
 		}
 		at, err := c.listenTo(ctx, s, phrases)
 		if err != nil {
-			return nil, err
+			return nil, true, err
 		}
 		if at != nil && (best == nil || at.fit > best.fit) {
 			best = at
 		}
 	}
 	if best == nil || best.fit < listenFit {
-		return nil, nil
+		return nil, true, nil
 	}
-	return best, nil
+	return best, true, nil
 }
 
 // listenTo listens to one segment on all cores.

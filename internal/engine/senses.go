@@ -279,8 +279,8 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 // where it has none that can be listened for, where the asker's head says.
 func (c *Context) heardAnswer(ctx context.Context, question string, begin time.Time) (*sensedAnswer, error) {
 	h := c.model.senses.Hearing
-	at, err := c.listen(ctx, question)
-	if err != nil {
+	at, can, err := c.listen(ctx, question)
+	if err != nil || can && at == nil {
 		return nil, err
 	}
 	p, text, fit := &place{}, "", float32(0)
