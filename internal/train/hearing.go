@@ -208,11 +208,7 @@ func (h *hearingSense) load(f *gguf.File) (err error) {
 	h.m, err = encoder.LoadHearing(f, h.r.precision, true)
 	if err == nil {
 		h.m.Lexicon, h.m.Prior = h.words, h.shares()
-		for _, l := range h.m.Ears.Layers {
-			if l.FF.MoE != nil {
-				l.FF.MoE.Router = nn.TopK{K: h.r.Ears.Model.Layer.TopK, Balance: h.r.Router.Balance, ZLoss: h.r.Router.Z}
-			}
-		}
+		h.r.route(h.m.Ears.Layers)
 	}
 	return err
 }

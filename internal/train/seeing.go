@@ -60,7 +60,9 @@ func (s *seeingSense) batch(int) int                              { return s.r.S
 func (s *seeingSense) write(w *gguf.Writer, d tensor.DType) error { s.m.Write(w, d); return nil }
 
 func (s *seeingSense) load(f *gguf.File) (err error) {
-	s.m, err = encoder.LoadSeeing(f, s.r.precision, true)
+	if s.m, err = encoder.LoadSeeing(f, s.r.precision, true); err == nil {
+		s.r.route(s.m.Scenes.Layers)
+	}
 	return err
 }
 

@@ -251,6 +251,16 @@ func OpenSense(ctx context.Context, r *SenseRecipe, dir string, log func(string)
 	return t, nil
 }
 
+// route gives the routers of loaded layers the recipe's auxiliary losses.
+func (r *SenseRecipe) route(layers []*nn.SelfLayer) {
+	for _, l := range layers {
+		if m := l.FF.MoE; m != nil {
+			top := m.Router.(nn.TopK)
+			m.Router = nn.TopK{K: top.K, Balance: r.Router.Balance, ZLoss: r.Router.Z}
+		}
+	}
+}
+
 // base loads the text model.
 func (r *SenseRecipe) base() (*model.Native, error) {
 	f, err := gguf.Parse(shipped.GGUF, "the shipped model")
