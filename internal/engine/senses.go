@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -63,6 +64,9 @@ func (c *Context) perceiveAll(ctx context.Context, parts []media.Part, progress 
 				progress(Progress{Source: p.Source, At: at, Length: p.Duration, Elapsed: time.Since(begin)})
 			}
 		})
+		if broken := new(media.BrokenError); errors.As(err, &broken) { // it names the file
+			return nil, nil, fmt.Errorf("engine: %w", err)
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("engine: %s: %w", p.Source, err)
 		}
@@ -239,9 +243,14 @@ func (c *Context) textWins(question string, text *Answer, s *sensedAnswer) bool 
 	return all > 0 && float32(has)/float32(all) >= s.fit
 }
 
+// hasMedia says whether anything was seen or heard.
+func (c *Context) hasMedia() bool {
+	return slices.ContainsFunc(c.notes, func(n notes) bool { return n.Modality != "" })
+}
+
 // askSenses answers a question from what was seen or heard, if it was.
 func (c *Context) askSenses(ctx context.Context, question string, begin time.Time) (*sensedAnswer, error) {
-	if len(c.sensed) == 0 && !slices.ContainsFunc(c.notes, func(n notes) bool { return n.Modality != "" }) {
+	if !c.hasMedia() {
 		return nil, nil
 	}
 	text, chosen, err := c.choose(ctx, question)
