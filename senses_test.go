@@ -1,0 +1,86 @@
+package handscroll_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/handscroll/handscroll"
+	"github.com/handscroll/handscroll/internal/render"
+)
+
+// TestShippedEars asks the shipped model for what is said in a recording, a voice
+// of espeak-ng that it was not trained on, among notes.
+func TestShippedEars(t *testing.T) {
+	c := open(t).NewContext(handscroll.ContextOptions{})
+	parts, skipped, err := handscroll.Files(context.Background(), []string{"testdata/keyword.flac"}, handscroll.FileOptions{})
+	if err != nil || len(skipped) > 0 {
+		t.Fatal(err, skipped)
+	}
+	parts = append(parts, handscroll.Part{Source: "notes.txt", Text: []byte("The port of the server is 8080.\nMind the gap.\n")})
+	if err := c.Read(context.Background(), parts, nil); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.Ask(context.Background(), "What is the secret keyword?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Text != "harbour" || len(a.Evidence) == 0 || !a.Evidence[0].Timed || a.Evidence[0].Source != "testdata/keyword.flac" {
+		t.Fatalf("heard %q, %+v", a.Text, a.Evidence)
+	}
+	// It is said between the third and the fifth second.
+	if at := a.Evidence[0].Time; at < 2*time.Second || at > 5*time.Second {
+		t.Errorf("heard at %s", at)
+	}
+	if a, err = c.Ask(context.Background(), "What is the port of the server?"); err != nil || !strings.Contains(a.Text, "8080") {
+		t.Errorf("of the notes: %+v, %v", a, err)
+	}
+}
+
+// drawn is a film of a few designs.
+type drawn struct {
+	film *render.Film
+	t    int
+}
+
+func (d *drawn) Next() (handscroll.Chunk, error) {
+	if d.t == d.film.Seconds() {
+		return handscroll.Chunk{}, io.EOF
+	}
+	d.t++
+	return handscroll.Chunk{At: time.Duration(d.t-1) * time.Second, Frame: d.film.Frame(d.t - 1).Image}, nil
+}
+
+func (*drawn) Close() error { return nil }
+
+// TestShippedEyes asks for a word that is shown in one frame of a film.
+func TestShippedEyes(t *testing.T) {
+	open1 := func(context.Context) (handscroll.Stream, error) {
+		film, err := render.NewFilm(3, 40, render.FilmOptions{Events: []render.Event{
+			{At: 7, For: 1, Design: render.Overlay{Text: "The public number is 1704", Cap: 22}},
+			{At: 23, For: 1, Design: render.Overlay{Text: `The secret word is "harbour"`, Cap: 22}},
+		}})
+		return &drawn{film: film}, err
+	}
+	c := open(t).NewContext(handscroll.ContextOptions{})
+	film := handscroll.Medium("film", "of the test", handscroll.Film, 40*time.Second, open1)
+	if err := c.Read(context.Background(), []handscroll.Part{film}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for question, want := range map[string]string{
+		"What is the secret word?": "harbour", "When does the secret word appear?": "00:23", "What is the public number?": "1704",
+	} {
+		a, err := c.Ask(context.Background(), question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.EqualFold(a.Text, want) {
+			t.Errorf("%s %q, want %q", question, a.Text, want)
+		}
+		if len(a.Evidence) == 0 || !a.Evidence[0].Timed {
+			t.Errorf("%s: evidence %+v", question, a.Evidence)
+		}
+	}
+}
