@@ -87,11 +87,11 @@ func (f *niahFlags) study(cmd *cobra.Command) (eval.Study, error) {
 		return f.mixed(cmd, lengths[0])
 	case "contest":
 		c := &task.Contest{Length: lengths[0], Contests: f.scenes(cmd, 50)}
-		c.Fonts, err = task.LoadFonts(f.media.fontFolders()...)
+		c.Fonts, err = task.LoadFonts(fontFolders(f.media.fonts)...)
 		return c, err
 	}
 	s := &task.Sight{Length: lengths[0], Films: f.scenes(cmd, 10)}
-	if s.Fonts, err = task.LoadFonts(f.media.fontFolders()...); err != nil {
+	if s.Fonts, err = task.LoadFonts(fontFolders(f.media.fonts)...); err != nil {
 		return nil, err
 	}
 	s.Clips, err = f.loadClips(cmd)
@@ -143,15 +143,15 @@ func parseShare(s string) (float64, error) {
 	return 1 / n, nil
 }
 
-// fontFolders are where fonts are by default.
-func (f *modalityFlags) fontFolders() []string {
+// fontFolders are those named, or where fonts usually are.
+func fontFolders(named []string) []string {
 	const usual = "/usr/share/fonts"
-	if len(f.fonts) == 0 {
+	if len(named) == 0 {
 		if _, err := os.Stat(usual); err == nil {
 			return []string{usual}
 		}
 	}
-	return f.fonts
+	return named
 }
 
 func (f *niahFlags) video(cmd *cobra.Command, lengths []time.Duration, grid eval.Grid) (*task.Video, error) {
@@ -160,7 +160,7 @@ func (f *niahFlags) video(cmd *cobra.Command, lengths []time.Duration, grid eval
 		return nil, usageError{fmt.Errorf("niah: %w", err)}
 	}
 	v := &task.Video{Lengths: lengths, Grid: grid, Letters: letters}
-	if v.Fonts, err = task.LoadFonts(f.media.fontFolders()...); err != nil {
+	if v.Fonts, err = task.LoadFonts(fontFolders(f.media.fonts)...); err != nil {
 		return nil, err
 	}
 	texts, err := f.texts(cmd)
@@ -226,7 +226,7 @@ func (f *niahFlags) mixed(cmd *cobra.Command, length time.Duration) (*task.Mixed
 			return nil, err
 		}
 	}
-	if m.Fonts, err = task.LoadFonts(f.media.fontFolders()...); err != nil {
+	if m.Fonts, err = task.LoadFonts(fontFolders(f.media.fonts)...); err != nil {
 		return nil, err
 	}
 	clips, err := task.LoadClips(cmd.Context(), parts)
