@@ -57,7 +57,7 @@ var imports = map[string]string{
 	"sample":        "kernel",
 
 	"engine":            "model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
-	"engine/enginetest": "model nn tensor tokenizer",
+	"engine/enginetest": "model nn tensor tokenizer encoder speech",
 
 	"server":        ". server/gemini server/openai server/sse",
 	"server/gemini": ". server/sse",
