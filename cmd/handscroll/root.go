@@ -76,6 +76,7 @@ questions about them, showing the passage that the answer stands in.`,
 	root.AddCommand(
 		newAskCmd(),
 		newReadCmd(),
+		newCountCmd(),
 		newTranscribeCmd(),
 		newContextCmd(),
 		newVersionCmd(),

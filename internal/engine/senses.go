@@ -21,14 +21,14 @@ import (
 // locator asks the entries of a sense; see model.Native.Locate.
 type locator func(ctx context.Context, a *encoder.Asker, flat []float32, view kvcache.View, question string) ([]model.Hit, float32, error)
 
-// SenseError says that the model lacks what a part needs.
+// SenseError says that the model lacks the eyes or ears that a part needs.
 type SenseError struct {
 	Source string
 	Kind   media.Kind
 }
 
 func (e *SenseError) Error() string {
-	return fmt.Sprintf("engine: %s is a %s; this model reads text alone", e.Source, e.Kind)
+	return fmt.Sprintf("engine: %s is a %s; this model has no sense for it", e.Source, e.Kind)
 }
 
 // perceiveAll decodes the parts that are not text and are not there yet, appends
@@ -55,7 +55,7 @@ func (c *Context) perceiveAll(ctx context.Context, parts []media.Part, progress 
 		if old >= 0 && !c.opts.Replace {
 			return nil, nil, &ChangedError{p.Source}
 		}
-		if s := c.model.senses; s.Reading == nil && s.Seeing == nil && (s.Hearing == nil || p.Kind == media.Picture) {
+		if !c.model.perceives(p.Kind) {
 			return nil, nil, &SenseError{p.Source, p.Kind}
 		}
 		begin := time.Now()

@@ -235,8 +235,9 @@ func (o *opener) decode(file *File) error {
 		return wrap(file.Name, err)
 	}
 	var text int64
-	for _, p := range parts {
-		text += int64(len(p.Text))
+	for i := range parts {
+		parts[i].Format = format.Name
+		text += int64(len(parts[i].Text))
 	}
 	if text > l.Text {
 		return o.over(file.Name, text, l.Text)

@@ -33,6 +33,14 @@ type Part struct {
 	Marks  []Mark // of Text, with ascending offsets
 	Page   int    // of a Picture that is a document's page, from 1; 0 for none
 
+	// Format is the name of the format that decoded the part; "" if none did.
+	Format string
+	// What headers say: the sides of a Picture, 0 if they do not, the frames a second
+	// that a Film is read with, and whether it has no sound.
+	W, H   int
+	FPS    float64
+	Silent bool
+
 	// Hash identifies the content of other kinds than Text: the SHA-256 of the
 	// file and of whatever else decides what Open yields (frame rate, start, end,
 	// page).

@@ -42,7 +42,7 @@ func FrameDir(ctx context.Context, dir string, files []string, l media.Limits) (
 	open := func(ctx context.Context) (media.Stream, error) {
 		return &dirStream{ctx: ctx, dir: dir, files: files, limits: l, end: l.Start + stretch}, nil
 	}
-	return []media.Part{{Source: dir, Kind: media.Film, Hash: [32]byte(hash.Sum(nil)), Duration: stretch, Open: open}}, nil
+	return []media.Part{{Source: dir, Kind: media.Film, Hash: [32]byte(hash.Sum(nil)), Duration: stretch, FPS: l.FPS, Silent: true, Open: open}}, nil
 }
 
 // openFrame opens a picture and says what it is.

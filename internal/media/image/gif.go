@@ -164,7 +164,7 @@ func decodeGIF(ctx context.Context, f *media.File, l media.Limits) ([]media.Part
 		return nil, err
 	}
 	if len(g.frames) == 1 {
-		return still(ctx, f, l, func(ctx context.Context, content *media.Content) (*media.Image, error) {
+		return still(ctx, f, l, g.w, g.h, func(ctx context.Context, content *media.Content) (*media.Image, error) {
 			r, err := content.Open()
 			if err != nil {
 				return nil, err
@@ -199,7 +199,7 @@ func decodeGIF(ctx context.Context, f *media.File, l media.Limits) ([]media.Part
 		}
 		return &gifStream{ReadAtCloser: r, ctx: ctx, name: content.Name, canvas: canvas{gif: g, r: r}, limits: l, end: l.Start + stretch}, nil
 	}
-	return []media.Part{{Source: f.Name, Kind: media.Film, Hash: hash, Duration: stretch, Open: open}}, nil
+	return []media.Part{{Source: f.Name, Kind: media.Film, Hash: hash, Duration: stretch, FPS: l.FPS, Silent: true, Open: open}}, nil
 }
 
 // filmSettings is what else than the file decides a film's frames.

@@ -155,10 +155,11 @@ func decode(ctx context.Context, f *media.File, l media.Limits) ([]media.Part, e
 	if c == nil {
 		return nil, errors.New("not a picture")
 	}
-	if _, _, err := c.shape(f, f.Size, l.Pixels); err != nil {
+	w, h, err := c.shape(f, f.Size, l.Pixels)
+	if err != nil {
 		return nil, err
 	}
-	return still(ctx, f, l, func(_ context.Context, content *media.Content) (*media.Image, error) {
+	return still(ctx, f, l, w, h, func(_ context.Context, content *media.Content) (*media.Image, error) {
 		r, err := content.Open()
 		if err != nil {
 			return nil, err
@@ -168,8 +169,8 @@ func decode(ctx context.Context, f *media.File, l media.Limits) ([]media.Part, e
 	})
 }
 
-// still is the part of one picture, which draw decodes.
-func still(ctx context.Context, f *media.File, l media.Limits, draw func(context.Context, *media.Content) (*media.Image, error)) ([]media.Part, error) {
+// still is the part of one picture of w × h pixels, which draw decodes.
+func still(ctx context.Context, f *media.File, l media.Limits, w, h int, draw func(context.Context, *media.Content) (*media.Image, error)) ([]media.Part, error) {
 	content, err := f.Keep()
 	if err != nil {
 		return nil, err
@@ -181,7 +182,7 @@ func still(ctx context.Context, f *media.File, l media.Limits, draw func(context
 	open := func(ctx context.Context) (media.Stream, error) {
 		return &once{draw: func() (*media.Image, error) { return draw(ctx, content) }, name: content.Name}, nil
 	}
-	return []media.Part{{Source: f.Name, Kind: media.Picture, Hash: hash, Open: open}}, nil
+	return []media.Part{{Source: f.Name, Kind: media.Picture, Hash: hash, W: w, H: h, Open: open}}, nil
 }
 
 // once is the stream of a picture.

@@ -185,7 +185,7 @@ func (a *avi) parts(ctx context.Context, f *media.File, l media.Limits) ([]media
 	if err != nil {
 		return nil, err
 	}
-	return film(ctx, f, l, a.duration, func(ctx context.Context) (media.Stream, error) {
+	return film(ctx, f, l, a.duration, a.sound < 0, func(ctx context.Context) (media.Stream, error) {
 		r, err := content.Open()
 		if err != nil {
 			return nil, err

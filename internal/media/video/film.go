@@ -95,7 +95,7 @@ func decode(ctx context.Context, f *media.File, l media.Limits) ([]media.Part, e
 	if err := checkPixels(info.Video.W, info.Video.H, l.Pixels); err != nil {
 		return nil, err
 	}
-	return film(ctx, f, l, info.Duration, func(ctx context.Context) (media.Stream, error) {
+	return film(ctx, f, l, info.Duration, info.Sound == nil, func(ctx context.Context) (media.Stream, error) {
 		return openFFmpeg(ctx, content, info, l)
 	})
 }
@@ -108,7 +108,7 @@ func checkPixels(w, h int, pixels int64) error {
 }
 
 // film is the part of a film that lasts so long, 0 if that is not known.
-func film(ctx context.Context, f *media.File, l media.Limits, lasts time.Duration, open func(context.Context) (media.Stream, error)) ([]media.Part, error) {
+func film(ctx context.Context, f *media.File, l media.Limits, lasts time.Duration, silent bool, open func(context.Context) (media.Stream, error)) ([]media.Part, error) {
 	stretch, err := l.Stretch(lasts)
 	if err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func film(ctx context.Context, f *media.File, l media.Limits, lasts time.Duratio
 	if err != nil {
 		return nil, err
 	}
-	return []media.Part{{Source: f.Name, Kind: media.Film, Hash: hash, Duration: stretch, Open: open}}, nil
+	return []media.Part{{Source: f.Name, Kind: media.Film, Hash: hash, Duration: stretch, FPS: l.FPS, Silent: silent, Open: open}}, nil
 }
 
 // openFFmpeg begins to decode pictures and sound, each in a process.
