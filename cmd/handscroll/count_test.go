@@ -59,7 +59,7 @@ func gifOf(t *testing.T, n int) string {
 
 func (h *house) sensing() string {
 	path := filepath.Join(h.dir, "sensing.gguf")
-	enginetest.WriteSenses(h.t, path, 1)
+	enginetest.WriteSenses(h.t, path, 1, false)
 	return path
 }
 

@@ -47,10 +47,10 @@ func (g grey) part() media.Part {
 	}
 }
 
-func openSensing(t *testing.T) *engine.Model {
+func openSeeing(t *testing.T) *engine.Model {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sensing.gguf")
-	enginetest.WriteSenses(t, path, 5)
+	enginetest.WriteSenses(t, path, 5, false)
 	m, err := engine.OpenModel(path)
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func openSensing(t *testing.T) *engine.Model {
 
 // What is counted is what reading makes, but for words that nobody can foresee.
 func TestCountIsWhatReadingMakes(t *testing.T) {
-	m := openSensing(t)
+	m := openSeeing(t)
 	for _, g := range []grey{
 		{kind: media.Picture, fps: 1},
 		{kind: media.Film, fps: 1, length: 3 * time.Second, silent: true},
@@ -102,7 +102,7 @@ func TestCountText(t *testing.T) {
 }
 
 func TestCountRejects(t *testing.T) {
-	blind, sensing := openTiny(t), openSensing(t)
+	blind, sensing := openTiny(t), openSeeing(t)
 	for _, k := range []media.Kind{media.Picture, media.Sound, media.Film} {
 		p := grey{kind: k, fps: 1, length: time.Second}.part()
 		var sense *engine.SenseError

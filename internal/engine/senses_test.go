@@ -20,7 +20,7 @@ import (
 func openSensing(t *testing.T) *engine.Model {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "senses.gguf")
-	enginetest.WriteSenses(t, path, 5)
+	enginetest.WriteSenses(t, path, 5, true)
 	m, err := engine.OpenModel(path)
 	if err != nil {
 		t.Fatal(err)

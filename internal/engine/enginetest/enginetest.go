@@ -21,8 +21,9 @@ func WriteModel(t testing.TB, path string, seed uint64, absent bool) {
 	write(t, path, seed, absent, encoder.Senses{})
 }
 
-// WriteSenses is WriteModel for a model that also sees and hears, nonsense too.
-func WriteSenses(t testing.TB, path string, seed uint64) {
+// WriteSenses is WriteModel for a model that also sees and hears, nonsense too, and,
+// if reads is set, reads in pictures.
+func WriteSenses(t testing.TB, path string, seed uint64, reads bool) {
 	t.Helper()
 	layer := nn.SelfConfig{Width: 32, Heads: 2, Window: 8, Ahead: 4, Taps: 4, Hidden: 32}
 	reading, err := encoder.NewReading(encoder.EyesConfig{Channels: 8, Blocks: 1, Hidden: 8}, nn.F32)
@@ -48,7 +49,10 @@ func WriteSenses(t testing.TB, path string, seed uint64) {
 	for i := range hearing.Prior {
 		hearing.Prior[i] = 1 / float32(len(hearing.Prior))
 	}
-	senses := encoder.Senses{Reading: reading, Seeing: seeing, Hearing: hearing}
+	senses := encoder.Senses{Seeing: seeing, Hearing: hearing}
+	if reads {
+		senses.Reading = reading
+	}
 	for i, ps := range senses.Params() {
 		ps.Alloc()
 		ps.Reset(seed + uint64(i))
