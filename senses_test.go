@@ -11,10 +11,20 @@ import (
 	"github.com/handscroll/handscroll/internal/render"
 )
 
+// shippedContext is an empty context of the shipped model.
+func shippedContext(t *testing.T) *handscroll.Context {
+	t.Helper()
+	m, err := handscroll.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.NewContext(handscroll.ContextOptions{})
+}
+
 // TestShippedEars asks the shipped model for what is said in a recording, a voice
 // of espeak-ng that it was not trained on, among notes.
 func TestShippedEars(t *testing.T) {
-	c := open(t).NewContext(handscroll.ContextOptions{})
+	c := shippedContext(t)
 	parts, skipped, err := handscroll.Files(context.Background(), []string{"testdata/keyword.flac"}, handscroll.FileOptions{})
 	if err != nil || len(skipped) > 0 {
 		t.Fatal(err, skipped)
@@ -64,7 +74,7 @@ func TestShippedEyes(t *testing.T) {
 		}})
 		return &drawn{film: film}, err
 	}
-	c := open(t).NewContext(handscroll.ContextOptions{})
+	c := shippedContext(t)
 	film := handscroll.Medium("film", "of the test", handscroll.Film, 40*time.Second, open1)
 	if err := c.Read(context.Background(), []handscroll.Part{film}, nil); err != nil {
 		t.Fatal(err)
