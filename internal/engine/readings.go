@@ -15,7 +15,7 @@ import (
 const (
 	// readFit is the share of a question's words, by weight, from which a line is
 	// about it.
-	readFit = 0.74
+	readFit = 0.7
 	// readWord is the likeness from which a word counts as read.
 	readWord = 0.65
 	// readNumber is what a number weighs beside a word.
@@ -100,36 +100,78 @@ func (c *Context) readLine(question string) *lineRead {
 	return best
 }
 
-// fitLine adds up how well each word is there, and returns where the last of them
-// ends.
+// lineWord is a word of a line, in small letters.
+type lineWord struct {
+	text string
+	end  int
+}
+
+func wordsOf(line []byte) (out []lineWord) {
+	text := strings.ToLower(string(line))
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+	for at := 0; at < len(text); {
+		n := strings.IndexFunc(text[at:], inWord)
+		if n < 0 {
+			break
+		}
+		at += n
+		stop := len(text)
+		if n = strings.IndexFunc(text[at:], func(r rune) bool { return !inWord(r) }); n >= 0 {
+			stop = at + n
+		}
+		out = append(out, lineWord{text[at:stop], stop})
+		at = stop
+	}
+	return out
+}
+
+// apart is what words cost, of their weight, that follow one another in a question
+// but not in a line.
+const apart = 0.35
+
+// fitLine adds up how well the words of a question are in a line, in their order
+// and side by side as far as they are in the question, and returns where the last
+// of them ends.
 func fitLine(line []byte, words []wanted) (fit float32, last int) {
 	last = -1
 	if len(line) < 3 {
 		return 0, last
 	}
-	text := strings.ToLower(string(line))
-	for _, w := range words {
-		best, end := float32(0), 0
-		for at := 0; at < len(text); {
-			n := strings.IndexFunc(text[at:], func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
-			if n < 0 {
-				break
+	type way struct {
+		fit       float32
+		word, end int
+	}
+	var ways []way // that end with a word of the question at a word of the line, in its order
+	for at, t := range wordsOf(line) {
+		var fresh []way
+		for j, w := range words {
+			like := likeness(t.text, w)
+			if like < readWord {
+				continue
 			}
-			at += n
-			stop := len(text)
-			if n = strings.IndexFunc(text[at:], func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }); n >= 0 {
-				stop = at + n
+			best := way{like * w.weight, j, at}
+			for _, v := range ways {
+				if v.word >= j {
+					continue
+				}
+				sum := v.fit + like*w.weight
+				if v.word != j-1 || at-v.end > 1 {
+					sum -= apart * w.weight
+				}
+				best.fit = max(best.fit, sum)
 			}
-			like := likeness(text[at:stop], w)
-			if like > best {
-				best, end = like, stop
+			// Two words of a question may be read as one.
+			for _, v := range fresh {
+				if v.word == j-1 {
+					best.fit = max(best.fit, v.fit+like*w.weight)
+				}
 			}
-			at = stop
+			fresh = append(fresh, best)
+			if best.fit > fit || best.fit == fit && last < 0 {
+				fit, last = best.fit, t.end
+			}
 		}
-		if best >= readWord {
-			fit += best * w.weight
-			last = max(last, end)
-		}
+		ways = append(ways, fresh...)
 	}
 	return fit, last
 }

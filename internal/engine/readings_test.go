@@ -15,6 +15,8 @@ func TestReadings(t *testing.T) {
 		{"What is the secret word?", `The seeret wordis "harbour"`, "harbour", true},
 		{"What is the secret word?", `The secret word is harbour | 18:02`, "harbour", true},
 		{"What is the secret word?", `The secret number is "1704"`, "", false},
+		{"What is the secret word?", `Autumn word hat code reads 3. Wants starts sacred`, "", false},
+		{"What is the secret word?", `The secretword is "harbour"`, "harbour", true},
 		{"Which player scored the perfect 50?", `Ravi Petrov | 10 10 10 10 10 | Total 50`, "Ravi Petrov", true},
 		{"Which player scored the perfect 50?", `Ravi Petrov | 9 8 10 10 10 | Total 47`, "", false},
 		{"What does the sign say at gate 12?", `Gate 12 Boarding`, "Boarding", true},
