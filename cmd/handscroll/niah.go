@@ -60,6 +60,21 @@ Tasks:
   absent     two questions a context: one has an answer there, one has not
   quote      a sentence of the haystack, to be continued from its first six words
 
+With --modality the haystack is a film, a recording or a mix, --lengths are times,
+and found (the second that is named is right) and exact (the answer is right) are
+counted apart:
+  video      one frame that shows The secret word is "…" at 1 frame/s; --haystack
+             names films to be repeated, else a film is generated, of --clips too
+  audio      a spoken "the secret keyword is …" among the sentences of --haystack,
+             spoken, or its recordings, repeated; homophones are right
+  mixed      a film with speech, a book and code in one context, a needle in each;
+             --haystack names films, texts and programs
+and with --task:
+  contest    generated slam dunk contests: who scored the perfect 50, and when
+  sight      shapes in a generated film: when one appears, and which of two does
+Fonts and voices are held out from training, and so are keywords, players and the
+half of secret words that is invented. Speech needs espeak-ng.
+
 The directory of --out gets run.json, results.jsonl (a line a question),
 summary.json (recall with 95 % Wilson intervals), heatmap.png and heatmap.svg.
 After an interruption the same command goes on.
@@ -68,7 +83,10 @@ Without --haystack the sources of the installed Go are read, or, where there is
 no Go, generated prose.`,
 		Example: `  handscroll niah --lengths 1k,32k,1m --trials 10
   handscroll niah --lengths all --task quote --haystack book.txt.gz --out quote
-  handscroll niah --lengths 1m --task lookalike --needles 100 --trials 3 --out alike`,
+  handscroll niah --lengths 1m --task lookalike --needles 100 --trials 3 --out alike
+  handscroll niah --modality video --lengths 1m,10m,1h,3h --trials 16 --out video
+  handscroll niah --modality audio --haystack book.txt.gz --trials 13 --out audio
+  handscroll niah --task contest --trials 50 --out contest`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("niah: %q: files are named with --haystack", args[0])}

@@ -129,6 +129,40 @@ func TestNiahUsage(t *testing.T) {
 	h.want(exitError, []string{"niah", "--haystack", filepath.Join(h.dir, "missing")}, "missing")
 }
 
+func TestNiahOfMediaUsage(t *testing.T) {
+	h := newHouse(t)
+	story := storyFile(h)
+	args := func(more ...string) []string {
+		return append([]string{"niah", "--model", h.model, "--text", story, "--fonts", t.TempDir(), "--out", filepath.Join(h.dir, "out")}, more...)
+	}
+	for text, more := range map[string][]string{
+		`"smell" is none of`:       {"--modality", "smell"},
+		`"sight" is none of`:       {"--modality", "sight"},
+		"quote is one of text":     {"--modality", "audio", "--task", "quote"},
+		`"32k" is no length in`:    {"--modality", "video", "--lengths", "32k"},
+		`"1.5s" is no length in`:   {"--modality", "video", "--lengths", "1.5s"},
+		`"10-5" is no range`:       {"--modality", "video", "--letters", "10-5"},
+		`"1/5-1/10" is no range`:   {"--modality", "video", "--letters", "1/5-1/10"},
+		"contest takes one length": {"--task", "contest", "--lengths", "1h,2h"},
+		"0 trials":                 {"--modality", "video", "--trials", "0"},
+	} {
+		h.want(exitUsage, args(more...), text)
+	}
+	h.want(exitError, args("--modality", "video", "--lengths", "2s"), "reads text alone")
+	h.want(exitError, args("--modality", "video", "--lengths", "2s", "--haystack", story), "neither a film nor a picture")
+	h.want(exitError, args("--modality", "audio", "--lengths", "2s", "--haystack", story, "--out", filepath.Join(h.dir, "heard")), "no ears")
+	h.want(exitUsage, []string{"measure", "smelling"}, "hearing or reading")
+	h.want(exitUsage, []string{"measure", "hearing", "-f", story}, "go together")
+	h.want(exitError, []string{"measure", "hearing", "--model", h.model}, "no ears")
+}
+
+func TestParseTimes(t *testing.T) {
+	got, err := parseTimes("3h, 90s,10m,1h30m,600s")
+	if want := []time.Duration{90 * time.Second, 10 * time.Minute, 90 * time.Minute, 3 * time.Hour}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v, %v, want %v", got, err, want)
+	}
+}
+
 func TestParseLengths(t *testing.T) {
 	got, err := parseLengths("1m, 32k,1000,1.5M,all,1k")
 	if want := []int{eval.Whole, 1000, 32_000, 1_000_000, 1_500_000}; err != nil || !slices.Equal(got, want) {

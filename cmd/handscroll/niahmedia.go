@@ -36,7 +36,7 @@ func (f *modalityFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.letters, "letters", "1/10-1/5", "video: heights of capitals as parts of the frame's; several ranges are counted apart")
 	flags.StringArrayVar(&f.fonts, "fonts", nil, "folder of fonts; those held out from training are used (repeatable; default /usr/share/fonts)")
 	flags.StringArrayVar(&f.clips, "clips", nil, "film to take shots of generated films from (repeatable)")
-	flags.StringArrayVar(&f.text, "text", nil, "file or directory that words and sentences are taken from (repeatable; default: what text is hidden in)")
+	flags.StringArrayVar(&f.text, "text", nil, "video, mixed: file or directory that half of the secret words are taken from (repeatable; default: the words that the model can hear)")
 }
 
 // defaultTimes are the lengths of contexts of each modality.
@@ -163,12 +163,9 @@ func (f *niahFlags) video(cmd *cobra.Command, lengths []time.Duration, grid eval
 	if v.Fonts, err = task.LoadFonts(fontFolders(f.media.fonts)...); err != nil {
 		return nil, err
 	}
-	texts, err := f.texts(cmd)
-	if err != nil {
+	if v.Words, err = f.words(cmd); err != nil {
 		return nil, err
 	}
-	words := task.Frequencies(texts)
-	v.Words = words[:min(commonWords, len(words))]
 	if len(f.haystack) > 0 {
 		parts, err := openFiles(cmd, f.haystack, 0)
 		if err != nil {
@@ -249,20 +246,29 @@ func (f *niahFlags) mixed(cmd *cobra.Command, length time.Duration) (*task.Mixed
 		}
 		m.Book = []byte(text)
 	}
-	texts, err := f.texts(cmd)
-	if err != nil {
+	if len(m.Code) == 0 {
+		if m.Code, err = goCode(cmd.Context()); err != nil {
+			return nil, err
+		}
+	}
+	if m.Words, err = f.words(cmd); err != nil {
 		return nil, err
 	}
-	if len(m.Code) == 0 {
-		m.Code = []byte(strings.Join(texts, "\n"))
-	}
-	words := task.Frequencies(texts)
-	m.Words = words[:min(commonWords, len(words))]
 	if m.Speech, err = task.NewSpeech("the book", f.seed, []string{string(m.Book)}); err != nil {
 		return nil, err
 	}
 	m.Film, err = task.GenerateFootage(f.seed, int(length/time.Second), m.Fonts, clips)
 	return m, err
+}
+
+// goCode is the largest tree of the installed Go's library.
+func goCode(ctx context.Context) ([]byte, error) {
+	src := goSources(ctx)
+	if len(src) == 0 {
+		return nil, usageError{errors.New("niah: no Go is installed: name programs with --haystack")}
+	}
+	parts, _, err := handscroll.Files(ctx, []string{filepath.Join(src[0], "net")}, handscroll.FileOptions{MaxBytes: enoughText})
+	return []byte(strings.Join(textsOf(parts), "\n")), err
 }
 
 // isCode reports whether a file's name ends as those of programs do.
@@ -288,22 +294,17 @@ func (f *niahFlags) loadClips(cmd *cobra.Command) ([]*task.Clip, error) {
 // commonWords are the most frequent that can be hidden.
 const commonWords = 20_000
 
-// enoughText bounds the text that words and sentences are taken from, in bytes.
+// enoughText bounds the text that words, sentences and code are taken from, in bytes.
 const enoughText = 64 << 20
 
-// texts are what words and sentences are taken from.
-func (f *niahFlags) texts(cmd *cobra.Command) ([]string, error) {
-	if names := f.media.text; len(names) > 0 {
-		parts, err := openFiles(cmd, names, enoughText)
-		return textsOf(parts), err
+// words are the most frequent of --text; none without it.
+func (f *niahFlags) words(cmd *cobra.Command) ([]string, error) {
+	if len(f.media.text) == 0 {
+		return nil, nil
 	}
-	if src := goSources(cmd.Context()); len(src) > 0 {
-		// The standard library's largest tree has words enough.
-		parts, _, err := handscroll.Files(cmd.Context(), []string{filepath.Join(src[0], "net")}, handscroll.FileOptions{MaxBytes: enoughText})
-		return textsOf(parts), err
-	}
-	text, err := f.prose()
-	return []string{text}, err
+	parts, err := openFiles(cmd, f.media.text, enoughText)
+	words := task.Frequencies(textsOf(parts))
+	return words[:min(commonWords, len(words))], err
 }
 
 func textsOf(parts []handscroll.Part) []string {

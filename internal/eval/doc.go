@@ -12,8 +12,14 @@
 //	heatmap.png    context length across, depth down, green found, red missed
 //	heatmap.svg
 //
+// A [Study] is the same for films and recordings, run by [Observe]: haystacks are
+// read once, trials are cuts of them, and every question has two verdicts that are
+// counted apart: the place was found, the answer was exact. It writes the same
+// files, with one [Finding] a line and two heat maps for each group of questions.
+//
 // Invariants:
-//   - Scoring compares exact strings. No judge, no normalisation of case.
+//   - Scoring compares exact strings. No judge; case counts, but in words that were
+//     read in frames or heard.
 //   - Every random choice comes from the seed in run.json: a trial is the same
 //     whether the run was interrupted before it or not.
 //   - A result line is written with one write; a torn last line is dropped and

@@ -2,6 +2,7 @@ package task
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -22,7 +23,7 @@ type Mixed struct {
 	Film       Footage
 	Speech     *Speech
 	Fonts      *render.Fonts
-	Words      []string // of a corpus, for overlays
+	Words      []string // of a corpus, for overlays; see Video
 	Letters    Letters
 	Length     time.Duration // of the film
 	Trials     int
@@ -41,12 +42,16 @@ const (
 
 // Name implements [eval.Study].
 func (m *Mixed) Name() string {
-	return fmt.Sprintf("mixed, %s, %d bytes of book, %d of code", m.Letters, len(m.Book), len(m.Code))
+	return fmt.Sprintf("mixed, %s, %d fonts%s", m.Letters, len(m.Fonts.HeldOut()), wordCount(m.Words))
 }
 
 // Haystack implements [eval.Study].
 func (m *Mixed) Haystack() (name, digest string) {
-	return fmt.Sprintf("a book, code and %s with %s", m.Film.Name(), m.Speech.name), m.Film.Digest() + m.Speech.digest
+	texts := sha256.New()
+	texts.Write(m.Book)
+	texts.Write(m.Code)
+	return fmt.Sprintf("a book, code and %s with %s", m.Film.Name(), m.Speech.name),
+		fmt.Sprintf("%x,%s,%s", texts.Sum(nil), m.Film.Digest(), m.Speech.digest)
 }
 
 // Axes implements [eval.Study].
@@ -57,7 +62,7 @@ func (m *Mixed) Size() (scenes, questions int) { return m.Trials, 4 }
 
 // Prepare implements [eval.Study]: everything is read once.
 func (m *Mixed) Prepare(ctx context.Context, model eval.Senses, dir string, report func(eval.Status)) (err error) {
-	if m.overlays, err = newOverlays(m.Fonts, m.Words); err != nil {
+	if m.overlays, err = newOverlays(m.Fonts, m.Words, model); err != nil {
 		return err
 	}
 	if m.speaker, err = newKeywordSpeaker(ctx, model.Words()); err != nil {

@@ -31,7 +31,9 @@ type Video struct {
 	Lengths []time.Duration
 	Grid    eval.Grid // Depths and Trials
 	Letters []Letters // measured apart
-	Words   []string  // of a corpus; those held out are half of the needles
+	// Words are a corpus's: one in ten of them, by a hash, are half of the needles.
+	// None are those that the model can hear.
+	Words []string
 
 	base     eval.Scroll
 	overlays *overlays
@@ -46,7 +48,7 @@ func (v *Video) Name() string {
 	for _, l := range v.Letters {
 		name += ", " + l.String()
 	}
-	return fmt.Sprintf("%s, %d fonts, %d words", name, len(v.Fonts.HeldOut()), len(corpusWords(v.Words)))
+	return fmt.Sprintf("%s, %d fonts%s", name, len(v.Fonts.HeldOut()), wordCount(v.Words))
 }
 
 // Haystack implements [eval.Study].
@@ -60,8 +62,16 @@ func (v *Video) Size() (scenes, questions int) {
 	return len(v.Lengths) * len(v.Grid.Depths) * v.Grid.Trials * len(v.Letters), 2
 }
 
+// wordCount says how many words of a corpus can be needles, if there is one.
+func wordCount(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d words", len(corpusWords(words)))
+}
+
 // corpusWords are the words of a corpus that can be needles: those that
-// render.PseudoWord would hold out.
+// [render.HeldOut] names, so that a trainer can leave them out.
 func corpusWords(words []string) []string {
 	var out []string
 	for _, w := range words {
@@ -77,7 +87,7 @@ func Frequencies(texts []string) []string { return speech.Frequencies(texts) }
 
 // Prepare implements [eval.Study]: the film is read once.
 func (v *Video) Prepare(ctx context.Context, m eval.Senses, dir string, report func(eval.Status)) (err error) {
-	if v.overlays, err = newOverlays(v.Fonts, v.Words); err != nil {
+	if v.overlays, err = newOverlays(v.Fonts, v.Words, m); err != nil {
 		return err
 	}
 	if v.base, err = m.Open(filepath.Join(dir, "context")); err != nil {
@@ -137,7 +147,10 @@ type overlays struct {
 	words   []string // of a corpus
 }
 
-func newOverlays(fonts *render.Fonts, words []string) (*overlays, error) {
+func newOverlays(fonts *render.Fonts, words []string, m eval.Senses) (*overlays, error) {
+	if len(words) == 0 {
+		words = m.Words()
+	}
 	if len(fonts.HeldOut()) == 0 {
 		return nil, errNoFonts
 	}
