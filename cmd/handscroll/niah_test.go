@@ -148,7 +148,7 @@ func TestNiahOfMediaUsage(t *testing.T) {
 	} {
 		h.want(exitUsage, args(more...), text)
 	}
-	h.want(exitError, args("--modality", "video", "--lengths", "2s"), "reads text alone")
+	h.want(exitError, args("--modality", "video", "--lengths", "2s"), "has no sense for it")
 	h.want(exitError, args("--modality", "video", "--lengths", "2s", "--haystack", story), "neither a film nor a picture")
 	h.want(exitError, args("--modality", "audio", "--lengths", "2s", "--haystack", story, "--out", filepath.Join(h.dir, "heard")), "no ears")
 	h.want(exitUsage, []string{"measure", "smelling"}, "hearing or reading")

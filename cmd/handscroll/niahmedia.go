@@ -216,6 +216,9 @@ func (f *niahFlags) mixed(cmd *cobra.Command, length time.Duration) (*task.Mixed
 	if err != nil {
 		return nil, usageError{fmt.Errorf("niah: %w", err)}
 	}
+	if len(letters) > 1 {
+		return nil, usageError{errors.New("niah: --letters: mixed takes one range")}
+	}
 	m := &task.Mixed{Length: length, Letters: letters[0], Trials: f.scenes(cmd, 50)}
 	var parts []handscroll.Part
 	if len(f.haystack) > 0 {
@@ -319,7 +322,7 @@ func textsOf(parts []handscroll.Part) []string {
 func (f *niahFlags) observe(cmd *cobra.Command, s eval.Study) error {
 	model, err := f.model.open()
 	if err != nil {
-		return err
+		return errors.Join(err, s.Close())
 	}
 	senses := eval.NativeSenses(model, handscroll.ContextOptions{Threads: f.model.threads, MaxAnswer: niahMaxAnswer})
 	show := newProgress(cmd.ErrOrStderr())

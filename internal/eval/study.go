@@ -31,7 +31,7 @@ type Study interface {
 	Prepare(ctx context.Context, m Senses, dir string, report func(Status)) error
 	// Scene makes context i and its questions; it is a function of its arguments.
 	Scene(ctx context.Context, rng *rand.Rand, i int, report func(Status)) (Scroll, []Query, error)
-	// Close releases what Prepare made.
+	// Close releases what the study holds, prepared or not.
 	Close() error
 }
 
@@ -102,9 +102,10 @@ type StudyManifest struct {
 	Questions      int       `json:"questions"` // of each scene
 }
 
-// Observe runs a study and returns the summary that it has written to dir. After an
-// interruption the same call goes on.
-func Observe(ctx context.Context, model Senses, s Study, seed uint64, dir string, report func(Status)) (*Findings, error) {
+// Observe runs a study, closes it and returns the summary that it has written to dir.
+// After an interruption the same call goes on.
+func Observe(ctx context.Context, model Senses, s Study, seed uint64, dir string, report func(Status)) (sum *Findings, err error) {
+	defer func() { err = errors.Join(err, s.Close()) }()
 	if report == nil {
 		report = func(Status) {}
 	}
@@ -120,14 +121,14 @@ func Observe(ctx context.Context, model Senses, s Study, seed uint64, dir string
 		return nil, err
 	}
 	defer j.file.Close()
-	if sum, err := loadSummary[Findings](dir); err != nil || sum != nil {
+	if sum, err = loadSummary[Findings](dir); err != nil || sum != nil {
 		return sum, err
 	}
 	o := &observation{study: s, journal: j, seed: seed, report: report, total: m.Scenes * m.Questions}
 	if err := o.run(ctx, model, filepath.Join(dir, baseFolder)); err != nil {
 		return nil, err
 	}
-	sum := collect(m, j.results, o.reading)
+	sum = collect(m, j.results, o.reading)
 	if err := sum.writeMaps(dir); err != nil {
 		return nil, err
 	}
@@ -153,12 +154,11 @@ type observation struct {
 	total     int
 }
 
-func (o *observation) run(ctx context.Context, model Senses, dir string) (err error) {
+func (o *observation) run(ctx context.Context, model Senses, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("eval: %w", err)
 	}
 	begin := time.Now()
-	defer func() { err = errors.Join(err, o.study.Close()) }()
 	if err := o.study.Prepare(ctx, model, dir, o.report); err != nil {
 		return fmt.Errorf("eval: %s: %w", o.study.Name(), err)
 	}

@@ -109,8 +109,8 @@ func TestStudyCountsFoundAndExactApart(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, baseFolder)); err == nil {
 		t.Error("what the run kept for itself is still there")
 	}
-	// A finished study prepares nothing more; another seed is another run.
-	if _, err := Observe(context.Background(), noSenses{}, g, 1, dir, nil); err != nil || g.prepared != 1 || g.closed != 1 {
+	// A finished study prepares nothing more, but is closed; another seed is another run.
+	if _, err := Observe(context.Background(), noSenses{}, g, 1, dir, nil); err != nil || g.prepared != 1 || g.closed != 2 {
 		t.Errorf("prepared %d times, closed %d: %v", g.prepared, g.closed, err)
 	}
 	if _, err := Observe(context.Background(), noSenses{}, g, 2, dir, nil); !errors.Is(err, ErrOtherRun) {

@@ -10,13 +10,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"time"
-
-	"math/rand/v2"
 
 	"github.com/handscroll/handscroll"
 	"github.com/handscroll/handscroll/internal/eval"
