@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/gguf"
@@ -50,7 +51,7 @@ func newReading(r *SenseRecipe, log func(string)) (*readingSense, error) {
 	if err != nil {
 		return nil, err
 	}
-	words := speech.Frequencies(texts)
+	words := slices.DeleteFunc(speech.Frequencies(texts), render.HeldOut)
 	log(fmt.Sprintf("reader: %d faces to train with, %d held out, %d words, %d pictures", len(fonts.Train()), len(fonts.HeldOut()), len(words), len(frames)))
 	s := &readingSense{r: r, m: m, painters: make(chan *render.Painter, r.Workers)}
 	for range r.Workers {
