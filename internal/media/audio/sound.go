@@ -179,12 +179,8 @@ func throughFFmpeg(ctx context.Context, f *media.File, l media.Limits) ([]media.
 	if err != nil {
 		return nil, err
 	}
-	in, err := ffmpeg.Open(content)
+	info, err := ffmpeg.Probe(ctx, content, l)
 	if err != nil {
-		return nil, err
-	}
-	info, err := in.Probe(ctx, l)
-	if err = errors.Join(err, in.Close()); err != nil {
 		return nil, err
 	}
 	return FromFFmpeg(ctx, f, content, info, l)

@@ -67,6 +67,16 @@ type probedStream struct {
 	} `json:"disposition"`
 }
 
+// Probe is [Input.Probe] of content, which is opened for it alone.
+func Probe(ctx context.Context, c *media.Content, l media.Limits) (*Info, error) {
+	in, err := Open(c)
+	if err != nil {
+		return nil, err
+	}
+	info, err := in.Probe(ctx, l)
+	return info, errors.Join(err, in.Close())
+}
+
 // Probe asks ffprobe for the first video and the first sound of a file. Covers
 // are no video.
 func (in *Input) Probe(ctx context.Context, l media.Limits) (*Info, error) {

@@ -81,12 +81,8 @@ func decode(ctx context.Context, f *media.File, l media.Limits) ([]media.Part, e
 	if err != nil {
 		return nil, err
 	}
-	in, err := ffmpeg.Open(content)
+	info, err := ffmpeg.Probe(ctx, content, l)
 	if err != nil {
-		return nil, err
-	}
-	info, err := in.Probe(ctx, l)
-	if err = errors.Join(err, in.Close()); err != nil {
 		return nil, err
 	}
 	if info.Video == nil {
