@@ -14,7 +14,6 @@ import (
 type Word struct {
 	Text     string
 	From, To int
-	Score    float32 // mean logarithm of its phones' probability
 }
 
 // PhoneRate is the number of phone frames a second.
@@ -105,7 +104,6 @@ type path struct {
 type trace struct {
 	word, before int32
 	from, to     int32
-	score        float32 // of the path at its end
 }
 
 // Beam decodes phones as they come. It belongs to one goroutine.
@@ -169,7 +167,7 @@ func (b *Beam) step() {
 		// The likeliest of the words that end here goes on.
 		if best := b.likeliest(node.words); best >= 0 {
 			score := p.score + usageShare*(b.w.usage[best]-node.best) - wordCost
-			end := path{0, score, b.trace(best, p, score), int32(b.frame)}
+			end := path{0, score, b.trace(best, p), int32(b.frame)}
 			b.put(path{0, score + b.logp[0], end.trace, int32(b.frame + 1)})
 			b.enter(nodes[0].children, end, int32(b.frame))
 		}
@@ -202,8 +200,8 @@ func (b *Beam) likeliest(words []int32) int32 {
 	return best
 }
 
-func (b *Beam) trace(word int32, p path, score float32) int32 {
-	b.traces = append(b.traces, trace{word, p.trace, p.from, int32(b.frame), score})
+func (b *Beam) trace(word int32, p path) int32 {
+	b.traces = append(b.traces, trace{word, p.trace, p.from, int32(b.frame)})
 	return int32(len(b.traces) - 1)
 }
 
@@ -237,7 +235,7 @@ func (b *Beam) Take(all bool) []Word {
 	last := best.trace
 	if all && best.node != 0 {
 		if w := b.likeliest(b.w.nodes[best.node].words); w >= 0 {
-			last = b.trace(w, best, best.score)
+			last = b.trace(w, best)
 		}
 	}
 	var chain []int32 // of the best path, latest first

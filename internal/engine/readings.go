@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"time"
@@ -87,7 +88,7 @@ func (c *Context) readLine(question string) *lineRead {
 			}
 			from := int(mark[0])
 			if mark[2] >= 0 { // after its clock
-				if k := strings.IndexByte(string(s.Text[from:to]), ' '); k >= 0 {
+				if k := bytes.IndexByte(s.Text[from:to], ' '); k >= 0 {
 					from += k + 1
 				}
 			}
