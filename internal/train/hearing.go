@@ -46,6 +46,7 @@ type hearingSense struct {
 	statements []int
 	bank       *speech.Bank
 	words      *speech.Lexicon
+	share      []float32 // of each phone in the bank
 	noise      []float32 // logarithms of a noise's energy
 }
 
@@ -156,7 +157,8 @@ func newHearing(ctx context.Context, r *SenseRecipe, base *model.Native, dir str
 	if err := h.lexicon(ctx, filepath.Join(dir, LexiconName), log); err != nil {
 		return nil, err
 	}
-	h.m.Lexicon, h.m.Prior = h.words, h.shares()
+	h.share = h.shares()
+	h.m.Lexicon, h.m.Prior = h.words, h.share
 	rng := rand.New(rand.NewPCG(r.Seed, 99))
 	h.noise = make([]float32, 1<<14)
 	for i := range h.noise {
@@ -207,7 +209,7 @@ func (h *hearingSense) batch(step int) int                         { return max(
 func (h *hearingSense) load(f *gguf.File) (err error) {
 	h.m, err = encoder.LoadHearing(f, h.r.precision, true)
 	if err == nil {
-		h.m.Lexicon, h.m.Prior = h.words, h.shares()
+		h.m.Lexicon, h.m.Prior = h.words, h.share
 		h.r.route(h.m.Ears.Layers)
 	}
 	return err
@@ -271,15 +273,10 @@ func (h *hearingSense) example(w *worker, step, index int, t *tallies) {
 	e.PhonesBackward(s, w.grad, dv, logits, v)
 	if step >= c.AskFrom {
 		if qs := h.questions(rng, seq, n); len(qs) > 0 {
-			h.ask(w, qs, dk, k, n, c.Ask/batch, t)
+			askPlaces(w, h.base, h.m.Ask, flat, qs, dk, k, n, c.Ask/batch, t)
 		}
 	}
 	e.Backward(s, flat, w.grad, dk, dv, &act)
-}
-
-// ask trains the asker on questions with known places.
-func (h *hearingSense) ask(w *worker, qs []asked, dk, k []float32, n int, weight float32, t *tallies) {
-	askPlaces(w, h.base, h.m.Ask, h.m.Params.Data, qs, dk, k, n, weight, t)
 }
 
 // asked is a question and where its answer is.

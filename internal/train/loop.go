@@ -249,14 +249,19 @@ func (t *Trainer) metrics(examples []*data.Example, results []*model.Result) *Me
 // each step, and save every checkpoint_every steps, at the end and when ctx
 // ends.
 func (t *Trainer) Run(ctx context.Context, report func(*Metrics), save func() error) error {
-	for t.Step < t.Recipe.Steps {
-		met, err := t.RunStep()
+	return runSteps(ctx, &t.Step, t.Recipe.Steps, t.Recipe.Every, t.RunStep, report, save)
+}
+
+// runSteps is the loop of Run for any trainer: step makes one step, and advances at.
+func runSteps[M any](ctx context.Context, at *int, steps, every int, step func() (M, error), report func(M), save func() error) error {
+	for *at < steps {
+		met, err := step()
 		if err != nil {
 			return err
 		}
 		report(met)
 		stopped := ctx.Err() != nil
-		if stopped || t.Step%t.Recipe.Every == 0 || t.Step == t.Recipe.Steps {
+		if stopped || *at%every == 0 || *at == steps {
 			if err := save(); err != nil {
 				return err
 			}

@@ -415,21 +415,5 @@ func (t *SenseTrainer) balance(all *tallies) {
 
 // Run trains until the recipe's last step, or ctx ends; see Trainer.Run.
 func (t *SenseTrainer) Run(ctx context.Context, report func(*SenseMetrics), save func() error) error {
-	for t.Step < t.Recipe.Steps {
-		met, err := t.RunStep()
-		if err != nil {
-			return err
-		}
-		report(met)
-		stopped := ctx.Err() != nil
-		if stopped || t.Step%t.Recipe.Every == 0 || t.Step == t.Recipe.Steps {
-			if err := save(); err != nil {
-				return err
-			}
-		}
-		if stopped {
-			return ctx.Err()
-		}
-	}
-	return nil
+	return runSteps(ctx, &t.Step, t.Recipe.Steps, t.Recipe.Every, t.RunStep, report, save)
 }
