@@ -21,7 +21,7 @@ const modulePath = "github.com/handscroll/handscroll"
 // docs/rationale.md.
 var imports = map[string]string{
 	".":              "engine media media/all model/shipped kvcache sample",
-	"cmd/handscroll": ". server studio train eval eval/task convert hub",
+	"cmd/handscroll": ". server server/endpoint studio train eval eval/task convert hub",
 	"cmd/speak":      "speech/frame",
 
 	"tensor":    "",
@@ -63,18 +63,21 @@ var imports = map[string]string{
 	"engine":            "speech model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
 	"engine/enginetest": "encoder model nn speech tensor tokenizer",
 
-	"server":        ". server/gemini server/openai server/sse",
-	"server/gemini": ". server/sse",
-	"server/openai": ". server/sse",
-	"server/sse":    "",
-	"studio":        "",
+	"server":          ". server/backend server/local server/gemini server/openai server/sse studio",
+	"server/backend":  ".",
+	"server/local":    ". disk server/backend",
+	"server/gemini":   ". server/backend server/sse",
+	"server/openai":   ". server/backend server/sse",
+	"server/sse":      "",
+	"server/endpoint": ". server/sse",
+	"studio":          "",
 
 	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data render speech media media/all model/shipped",
 	"train/optim": "nn tensor kernel",
 	"train/data":  "tokenizer",
 
-	"eval":      ". render speech",
-	"eval/task": "eval . render speech",
+	"eval":      ". render speech server/endpoint",
+	"eval/task": "eval . render speech server/endpoint",
 }
 
 // short is the name of a package in the table; ok is false for packages of

@@ -1,0 +1,93 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Backend is what API families ask. Errors are [*Error], or those of a context that
+// is done. All lists are newest first.
+type Backend interface {
+	// Models lists the models that are served; the first is the default.
+	Models() []Model
+	// Model finds one by ID. An unknown one is NotFound, and the error lists those
+	// that are known.
+	Model(id string) (Model, error)
+
+	// Generate answers. It calls emit with events, one at a time and in order, before
+	// it returns the whole response; if emit fails, it stops and returns that error.
+	// emit may be nil. Cancelling ctx stops reading and answering.
+	Generate(ctx context.Context, r *Request, emit func(Event) error) (*Response, error)
+	// Count counts a request's tokens without reading it.
+	Count(ctx context.Context, r *Request) (*Usage, error)
+	// Embed returns a unit vector for each text.
+	Embed(ctx context.Context, model string, texts []string, dims int) ([][]float32, *Usage, error)
+
+	// Begin announces an upload; Append adds what is at offset of it, which must be
+	// its size so far, else the error is Conflict and says which is right. Finish
+	// makes a file of it. An upload that nothing is added to for an hour is deleted.
+	Begin(ctx context.Context, u NewUpload) (*Upload, error)
+	Append(ctx context.Context, owner, id string, offset int64, r io.Reader) (*Upload, error)
+	Upload(ctx context.Context, owner, id string) (*Upload, error)
+	Finish(ctx context.Context, owner, id string) (*File, error)
+
+	File(ctx context.Context, owner, id string) (*File, error)
+	Files(ctx context.Context, owner string) ([]File, error)
+	// Content opens a stored file.
+	Content(ctx context.Context, owner, id string) (io.ReadSeekCloser, error)
+	DeleteFile(ctx context.Context, owner, id string) error
+
+	// Store reads messages into a stored context; emit may be nil.
+	Store(ctx context.Context, s NewStored, emit func(Event) error) (*Stored, error)
+	Stored(ctx context.Context, owner, id string) (*Stored, error)
+	StoredList(ctx context.Context, owner string) ([]Stored, error)
+	// Extend sets when a context expires; zero is never.
+	Extend(ctx context.Context, owner, id string, expires time.Time) (*Stored, error)
+	DeleteStored(ctx context.Context, owner, id string) error
+}
+
+// Kind is what kind of error it is.
+type Kind int
+
+// The kinds of errors, with the status codes of Gemini's API.
+const (
+	Invalid      Kind = iota // 400: the request makes no sense; Param says where
+	Precondition             // 400: it makes sense, but not now: a file still processing
+	TooLong                  // 400: the prompt is longer than the context; the message has both counts
+	Unauthorized             // 401
+	Forbidden                // 403
+	NotFound                 // 404: unknown, expired or another key's
+	Conflict                 // 409: an upload's offset, an ID that is taken
+	TooLarge                 // 413: a body, part or file over its limit
+	Unsupported              // 415 in OpenAI's, 400 in Gemini's API: a type of part that the model does not take
+	Busy                     // 429: queue or a key's limit; RetryAfter says when
+	Internal                 // 500
+	Unavailable              // 503: shutting down, no memory, no disk
+	Deadline                 // 504
+)
+
+// Error is why a request failed. Its message may be shown to the client: it has no
+// path of this machine.
+type Error struct {
+	Kind       Kind
+	Message    string
+	Param      string        // the field that is wrong, as in "contents[0].parts[1]"; may be empty
+	RetryAfter time.Duration // of Busy and Unavailable
+	Err        error         // for logs
+}
+
+func (e *Error) Error() string { return e.Message }
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an error of a kind.
+func Errorf(k Kind, format string, args ...any) *Error {
+	e := &Error{Kind: k}
+	err := fmt.Errorf(format, args...)
+	e.Message = err.Error()
+	if u, ok := err.(interface{ Unwrap() error }); ok {
+		e.Err = u.Unwrap()
+	}
+	return e
+}
