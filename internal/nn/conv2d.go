@@ -153,6 +153,26 @@ func (l *Depthwise) rows(g Grid, dy, dx, from int, f func(out, in int)) {
 // Forward writes y [N, H, W, C].
 func (l *Depthwise) Forward(s *Scratch, w, y, x []float32, g Grid) {
 	clear(y[:g.Cells()*l.C])
+	if l.K != kernel.Taps {
+		l.forwardAny(s, w, y, x, g)
+		return
+	}
+	mark := s.Mark()
+	r, n, taps := l.K/2*l.C, g.W*l.C, l.W.Of(w)
+	row := s.Zeros(n + 2*r) // with a margin of zeros
+	for at := range g.N * g.H {
+		copy(row[r:], x[at*n:(at+1)*n])
+		for dy := -(l.K / 2); dy <= l.K/2; dy++ { // the outputs that see this row
+			if out := at%g.H - dy; out >= 0 && out < g.H {
+				kernel.Taps5(y[(at-dy)*n:(at-dy+1)*n], taps[(dy+l.K/2)*l.K*l.C:], row, l.C)
+			}
+		}
+	}
+	s.Release(mark)
+}
+
+// forwardAny is Forward for any number of taps.
+func (l *Depthwise) forwardAny(s *Scratch, w, y, x []float32, g Grid) {
 	mark := s.Mark()
 	tile := s.Floats(g.W * l.C)
 	l.taps(g, func(t, dy, dx, from, to int) {
@@ -175,6 +195,36 @@ func (l *Depthwise) repeat(tile, w []float32, tap int) {
 
 // Backward adds to dx and to the weights' gradient.
 func (l *Depthwise) Backward(s *Scratch, w, g, dx, dy, x []float32, size Grid) {
+	if l.K != kernel.Taps {
+		l.backwardAny(s, w, g, dx, dy, x, size)
+		return
+	}
+	mark := s.Mark()
+	half, n, c := l.K/2, size.W*l.C, l.C
+	taps, dw := l.W.Of(w), l.W.Of(g)
+	turned := s.Floats(len(taps)) // what goes out to the right comes back from the left
+	for t := range l.K * l.K {
+		copy(turned[t*c:(t+1)*c], taps[len(taps)-(t+1)*c:])
+	}
+	row, out := s.Zeros(n+2*half*c), s.Zeros(n+2*half*c)
+	for at := range size.N * size.H {
+		copy(row[half*c:], x[at*n:(at+1)*n])
+		copy(out[half*c:], dy[at*n:(at+1)*n])
+		for d := -half; d <= half; d++ {
+			i := at%size.H - d
+			if i < 0 || i >= size.H {
+				continue
+			}
+			other, tap := (at-d)*n, (d+half)*l.K*c
+			kernel.Taps5(dx[other:other+n], turned[tap:], out, c)
+			kernel.TapsGrad5(dw[tap:], dy[other:other+n], row, c)
+		}
+	}
+	s.Release(mark)
+}
+
+// backwardAny is Backward for any number of taps.
+func (l *Depthwise) backwardAny(s *Scratch, w, g, dx, dy, x []float32, size Grid) {
 	mark := s.Mark()
 	tile, sum := s.Floats(size.W*l.C), s.Floats(size.W*l.C)
 	l.taps(size, func(t, oy, ox, from, to int) {
