@@ -59,6 +59,11 @@ func (in *Input) Frames(ctx context.Context, info *Info, l media.Limits, w, h in
 		sw, sh = h, w
 	}
 	before := append([]string{"-noautorotate"}, stretch(l)...)
+	if v.H >= 2*sh {
+		// Edges of blocks, which this filter smooths, are gone once the frame is half as
+		// high: a third less work for H.264.
+		before = append(before, "-skip_loop_filter", "all")
+	}
 	rate := fmt.Sprintf("fps=%s:round=up:start_time=0", strconv.FormatFloat(l.FPS, 'f', -1, 64))
 	scale := fmt.Sprintf("scale=%d:%d:flags=area+accurate_rnd+full_chroma_int%s", sw, sh, turns[v.Turn])
 	filter := rate + "," + scale
