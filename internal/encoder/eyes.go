@@ -50,7 +50,7 @@ const (
 	Levels = 4
 	// MinCap and MaxCap are the heights of capital letters, in pixels, that are read
 	// at a level. They overlap by more than a factor of 2.
-	MinCap, MaxCap = 6.5, 19
+	MinCap, MaxCap = 9, 25
 )
 
 // EyesConfig is the shape of the reader.
@@ -65,17 +65,10 @@ type Reader struct {
 	Config EyesConfig
 	conv1  *nn.Conv2D
 	conv2  *nn.Conv2D
-	blocks []*readerBlock
+	blocks gridBlocks
 	norm   *nn.RMSNorm
 	head   nn.Trainable // [2·Classes, C]
 	bias   *nn.Param    // [2·Classes]
-}
-
-// readerBlock adds to each cell what its neighbourhood of 5 × 5 cells says.
-type readerBlock struct {
-	conv *nn.Depthwise
-	norm *nn.RMSNorm
-	ff   *nn.Gated
 }
 
 // NewReader registers a reader's parameters.
@@ -84,14 +77,7 @@ func NewReader(ps *nn.Params, c EyesConfig, prec nn.Precision, add func(*nn.Matr
 	const first = 32
 	r.conv1 = nn.NewConv2D(ps, "eyes.conv1", 3, first, 3, 3, 2, prec, add)
 	r.conv2 = nn.NewConv2D(ps, "eyes.conv2", first, c.Channels, 3, 3, 2, prec, add)
-	for i := range c.Blocks {
-		name := "eyes.blk." + string(rune('0'+i)) + "."
-		r.blocks = append(r.blocks, &readerBlock{
-			conv: nn.NewDepthwise(ps, name+"conv", c.Channels, 5),
-			norm: nn.NewRMSNorm(ps, name+"norm", c.Channels),
-			ff:   nn.NewGated(ps, name+"ffn", c.Channels, c.Hidden, prec, add),
-		})
-	}
+	r.blocks = newGridBlocks(ps, "eyes.blk.", c.Blocks, c.Channels, c.Hidden, prec, add)
 	r.norm = nn.NewRMSNorm(ps, "eyes.output_norm", c.Channels)
 	head := nn.NewMatrix(ps.Add("eyes.output.weight", nn.ClassMatrix, nn.FanIn(0.3, c.Channels), 2*Classes, c.Channels), 0, prec)
 	add(head)
@@ -104,9 +90,7 @@ func NewReader(ps *nn.Params, c EyesConfig, prec nn.Precision, add func(*nn.Matr
 type ReaderAct struct {
 	size, size1, grid nn.Grid
 	x, y1             []float32
-	sum, conv, norm   [][]float32 // a block's: sum before it, its convolution, that normalised
-	inv               [][]float32
-	ff                []nn.GatedAct
+	blocks            []gridAct
 	out, outNorm      []float32
 	outInv            []float32
 }
@@ -132,24 +116,7 @@ func (r *Reader) Forward(s *nn.Scratch, w []float32, pix []byte, size nn.Grid, a
 	n := act.grid.Cells()
 	x := s.Floats(n * c)
 	r.conv2.Forward(s, w, x, act.y1, act.size1)
-	act.ff = make([]nn.GatedAct, len(r.blocks))
-	act.sum, act.conv, act.norm, act.inv = nil, nil, nil, nil
-	for i, b := range r.blocks {
-		mark := s.Mark()
-		y, z := s.Floats(n*c), s.Floats(n*c)
-		b.conv.Forward(s, w, y, x, act.grid)
-		inv := b.norm.Forward(s, w, z, y)
-		if !s.Keep {
-			b.ff.Forward(s, x, z, n, &act.ff[i], true)
-			s.Release(mark)
-			continue
-		}
-		act.sum, act.conv, act.norm, act.inv = append(act.sum, x), append(act.conv, y), append(act.norm, z), append(act.inv, inv)
-		next := s.Floats(n * c)
-		copy(next, x)
-		x = next
-		b.ff.Forward(s, x, z, n, &act.ff[i], true)
-	}
+	x = r.blocks.forward(s, w, x, act.grid, &act.blocks)
 	act.out, act.outNorm = x, s.Floats(n*c)
 	act.outInv = r.norm.Forward(s, w, act.outNorm, x)
 	logits = s.Floats(n * 2 * Classes)
@@ -172,15 +139,7 @@ func (r *Reader) Backward(s *nn.Scratch, w, g, dlogits []float32, act *ReaderAct
 	r.head.MulT(s, d, dlogits, n, false)
 	r.head.Grad(s, g, dlogits, act.outNorm, n)
 	r.norm.Backward(w, g, dx, d, act.out, act.outInv)
-	for i := len(r.blocks) - 1; i >= 0; i-- {
-		b := r.blocks[i]
-		mark := s.Mark()
-		dz, dy := s.Floats(n*c), s.Zeros(n*c)
-		b.ff.Backward(s, g, dz, dx, act.norm[i], n, &act.ff[i], false)
-		b.norm.Backward(w, g, dy, dz, act.conv[i], act.inv[i])
-		b.conv.Backward(s, w, g, dx, dy, act.sum[i], act.grid)
-		s.Release(mark)
-	}
+	r.blocks.backward(s, w, g, dx, act.grid, act.blocks)
 	d1 := s.Zeros(len(act.y1))
 	r.conv2.Backward(s, g, d1, dx, act.y1, act.size1)
 	nn.ReLUBackward(d1, act.y1)

@@ -30,37 +30,26 @@ func NewReading(c EyesConfig, prec nn.Precision) (*Reading, error) {
 	return v, nil
 }
 
-// SeeingConfig is the shape of what sees scenes.
-type SeeingConfig struct {
-	Width  int          `yaml:"width"` // of the text model's rows
-	Scenes ScenesConfig `yaml:"scenes"`
-}
-
-// Seeing is the part of the eyes that sees scenes, with what asks for them.
+// Seeing is the part of the eyes that sees scenes.
 type Seeing struct {
-	Config   SeeingConfig
+	Config   ScenesConfig
 	Params   nn.Params
 	Scenes   *Scenes
-	Ask      *Asker
 	Matrices []*nn.Matrix
-	// Threshold is the mass off the sink from which something counts as seen.
-	Threshold float32
 }
 
 // NewSeeing declares it; its parameters have no memory yet.
-func NewSeeing(c SeeingConfig, prec nn.Precision) (*Seeing, error) {
-	v := &Seeing{Config: c, Threshold: 0.5}
-	c.Scenes.Layer.Precision = prec
+func NewSeeing(c ScenesConfig, prec nn.Precision) (*Seeing, error) {
+	v := &Seeing{Config: c}
+	c.Layer.Precision = prec
 	if err := firstError(
-		within("scenes.channels", c.Scenes.Channels, 8, 512), within("scenes.block_count", c.Scenes.Layers, 0, 16),
-		within("scenes.key_length", c.Scenes.Key, 4, 1024), layerError("scenes", &c.Scenes.Layer),
-		within("width", c.Width, 32, 8192), multiple("width", c.Width, 32),
+		within("scenes.channels", c.Channels, 8, 512), multiple("scenes.channels", c.Channels, 4),
+		within("scenes.grid_block_count", c.Blocks, 0, 16), within("scenes.block_count", c.Layers, 0, 16),
+		within("scenes.value_length", c.Value, 4, 1024), layerError("scenes", &c.Layer), within("scenes.labels", c.Classes(), 2, 4096),
 	); err != nil {
 		return nil, err
 	}
-	add := func(m *nn.Matrix) { v.Matrices = append(v.Matrices, m) }
-	v.Scenes = NewScenes(&v.Params, c.Scenes, add)
-	v.Ask = newAsker(&v.Params, "scenes.", c.Width, c.Scenes.Key, prec, add)
+	v.Scenes = NewScenes(&v.Params, c, func(m *nn.Matrix) { v.Matrices = append(v.Matrices, m) })
 	return v, nil
 }
 
@@ -180,12 +169,15 @@ func (c *EyesConfig) fields() []field {
 	return []field{{p + "channels", &c.Channels}, {p + "block_count", &c.Blocks}, {p + "feed_forward_length", &c.Hidden}}
 }
 
-func (c *SeeingConfig) fields() []field {
+func (c *ScenesConfig) fields() []field {
 	const p = scenesPrefix
 	return append([]field{
-		{p + "width", &c.Width}, {p + "channels", &c.Scenes.Channels}, {p + "block_count", &c.Scenes.Layers}, {p + "key_length", &c.Scenes.Key},
-	}, layerFields(p+"layer.", &c.Scenes.Layer)...)
+		{p + "channels", &c.Channels}, {p + "grid_block_count", &c.Blocks}, {p + "block_count", &c.Layers}, {p + "value_length", &c.Value},
+	}, layerFields(p+"layer.", &c.Layer)...)
 }
+
+// labelKinds are the lists of labels, by the last part of their key.
+var labelKinds = []string{"shapes", "colours", "motions"}
 
 func (c *HearingConfig) fields() []field {
 	const p = hearingPrefix
@@ -205,7 +197,9 @@ func (v *Reading) Write(w *gguf.Writer, dtype tensor.DType) {
 // Write adds the eyes for scenes to a file.
 func (v *Seeing) Write(w *gguf.Writer, dtype tensor.DType) {
 	writeFields(w, v.Config.fields())
-	w.Set(scenesPrefix+"threshold", v.Threshold)
+	for i, l := range v.Config.Labels {
+		w.Set(scenesPrefix+labelKinds[i], l)
+	}
 	v.Params.Write(w, dtype, nil)
 }
 
@@ -262,7 +256,7 @@ func LoadSenses(f *gguf.File) (s Senses, err error) {
 	if has(readerPrefix + "channels") {
 		s.Reading, err = LoadReading(f, nn.BF16, false)
 	}
-	if has(scenesPrefix + "width") {
+	if has(scenesPrefix + "channels") {
 		s.Seeing, err = LoadSeeing(f, nn.BF16, false)
 	}
 	if has(hearingPrefix + "width") {
@@ -319,15 +313,19 @@ func LoadReading(f *gguf.File, prec nn.Precision, train bool) (*Reading, error) 
 
 // LoadSeeing reads eyes for scenes for use, or with train for training.
 func LoadSeeing(f *gguf.File, prec nn.Precision, train bool) (*Seeing, error) {
-	var c SeeingConfig
+	var c ScenesConfig
 	if err := readFields(f, c.fields()); err != nil {
 		return nil, err
 	}
+	for _, kind := range labelKinds {
+		l, err := f.Meta.Strings(scenesPrefix + kind)
+		if err != nil {
+			return nil, err
+		}
+		c.Labels = append(c.Labels, l)
+	}
 	v, err := NewSeeing(c, prec)
 	if err != nil {
-		return nil, err
-	}
-	if v.Threshold, err = f.Meta.Float32(scenesPrefix + "threshold"); err != nil {
 		return nil, err
 	}
 	if err := v.Params.Load(f); err != nil {

@@ -151,38 +151,30 @@ func TestEarsGradient(t *testing.T) {
 
 func TestScenesGradient(t *testing.T) {
 	w := &tower{}
-	e := NewScenes(&w.ps, ScenesConfig{Channels: 8, Layers: 1, Layer: tinyLayer(), Key: 8}, w.add)
-	ask := newAsker(&w.ps, "scenes.", 32, 8, nn.F32, w.add)
+	c := ScenesConfig{Channels: 8, Blocks: 1, Layers: 1, Layer: tinyLayer(), Value: 8, Labels: [][]string{{"circle", "square"}, {"red"}}}
+	e := NewScenes(&w.ps, c, w.add)
 	w.ready()
 	rng := rand.New(rand.NewPCG(1, 2))
 	const frames = 2
-	pix, hidden := make([]byte, frames*SceneW*SceneH*3), make([]float32, 4*32)
+	pix := make([]byte, frames*SceneW*SceneH*3)
 	for i := range pix {
 		pix[i] = byte(i/7) ^ byte(rng.Uint32()&63)
 	}
-	for i := range hidden {
-		hidden[i] = float32(rng.NormFloat64())
-	}
-	n := frames * Patches
 	w.loss = func(g []float32) (sum float64) {
 		var act ScenesAct
-		k := e.Forward(&w.s, w.ps.Data, pix, frames, &act)
-		var aa AskerAct
-		ask.Forward(&w.s, w.ps.Data, hidden, []nn.Span{{Start: 0, End: 4}}, k, n, &aa)
+		v := e.Forward(&w.s, w.ps.Data, pix, frames, &act)
 		grad := g
 		if g == nil {
 			grad = make([]float32, len(w.ps.Data))
 		}
-		dk := w.s.Zeros(len(k))
-		for _, l := range ask.Backward(&w.s, w.ps.Data, grad, dk, k, n, &aa, []nn.Target{{{3, 9}}}, []float32{1}) {
-			sum += float64(l)
-		}
-		logits := e.LabelLogits(&w.s, w.ps.Data, &act)
+		logits := e.LabelLogits(&w.s, w.ps.Data, v)
 		for i, c := range logits { // a loss that is the square of the logits
-			sum += 0.01 * float64(c*c)
-			logits[i] = 0.02 * c
+			sum += float64(c * c)
+			logits[i] = 2 * c
 		}
-		e.Backward(&w.s, w.ps.Data, grad, dk, logits, &act)
+		dv := w.s.Floats(len(v))
+		e.LabelsBackward(&w.s, grad, dv, logits, v)
+		e.Backward(&w.s, w.ps.Data, grad, dv, &act)
 		return sum
 	}
 	w.check(t)

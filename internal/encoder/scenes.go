@@ -9,10 +9,14 @@ import (
 
 // ScenesConfig is the shape of the part of the eyes that sees what is not text.
 type ScenesConfig struct {
-	Channels int           `yaml:"channels"` // of the second convolution
-	Layers   int           `yaml:"layers"`
+	Channels int           `yaml:"channels"` // of the grid's features
+	Blocks   int           `yaml:"blocks"`   // over the grid
+	Layers   int           `yaml:"layers"`   // over patches
 	Layer    nn.SelfConfig `yaml:"layer"`
-	Key      int           `yaml:"key_dim"`
+	Value    int           `yaml:"value_dim"`
+	// Labels are the names that a patch is told apart by: a list each of shapes,
+	// colours and motions.
+	Labels [][]string `yaml:"-"`
 }
 
 const (
@@ -22,30 +26,34 @@ const (
 	PatchesW, PatchesH = 5, 3
 	// Patches is their number.
 	Patches = PatchesW * PatchesH
+	// patchCells are the cells of 8 × 8 pixels along a side of a patch.
+	patchCells = 4
 )
 
-// Scenes turn frames into entries of the cache, Patches a frame: a stem of five
-// convolutions, then windowed layers over the patches of successive frames.
+// Scenes turn frames into entries of the cache, Patches a frame: three convolutions
+// make a grid of 20 × 12 cells, blocks over it follow as in the [Reader], a fourth
+// makes patches of 4 × 4 cells; then windowed layers over the patches of successive frames. What
+// stands in a patch can be read off its value (LabelLogits), as phones are off those
+// of the [Ears].
 type Scenes struct {
 	Config ScenesConfig
 	Layers []*nn.SelfLayer
 	convs  []*nn.Conv2D
-	norms  []*nn.RMSNorm // of all but the last convolution
+	blocks gridBlocks    // after the third
+	norms  []*nn.RMSNorm // before the second, third and fourth
 	place  *nn.Param     // [Patches, D]
 	norm   *nn.RMSNorm
-	key    nn.Trainable // [Key, D]
-	labels nn.Trainable // [ΣLabels, D]: what stands in a patch, for training
-	bias   *nn.Param
+	value  nn.Trainable // [Value, D]
+	labels nn.Trainable // [Classes, Value]
+	bias   *nn.Param    // [Classes]
 	rope   *nn.Rope
 }
 
-// Labels are the numbers of classes that a patch is told apart by in training, each
-// with 0 for nothing: shape, colour and motion of the object whose middle it holds.
-var Labels = []int{9, 9, 8}
-
-func labelCount() (n int) {
-	for _, l := range Labels {
-		n += l
+// Classes is the number of logits of a patch: for each list of labels one for
+// nothing, then one a label.
+func (c *ScenesConfig) Classes() (n int) {
+	for _, l := range c.Labels {
+		n += 1 + len(l)
 	}
 	return n
 }
@@ -54,30 +62,29 @@ func labelCount() (n int) {
 func NewScenes(ps *nn.Params, c ScenesConfig, add func(*nn.Matrix)) *Scenes {
 	d, prec := c.Layer.Width, c.Layer.Precision
 	e := &Scenes{Config: c, rope: nn.NewRope(d/c.Layer.Heads, 1000)}
-	in := 3
-	for i, out := range []int{c.Channels / 2, c.Channels, 2 * c.Channels, d, d} {
-		k := 3
-		if i == 4 {
-			k = 2
-		}
-		e.convs = append(e.convs, nn.NewConv2D(ps, fmt.Sprintf("scenes.conv%d", i+1), in, out, k, k, 2, prec, add))
-		if i < 4 {
+	in, steps := 3, []int{2, 2, 2, patchCells}
+	for i, out := range []int{c.Channels / 4, c.Channels / 2, c.Channels, d} {
+		k := max(3, steps[i])
+		e.convs = append(e.convs, nn.NewConv2D(ps, fmt.Sprintf("scenes.conv%d", i+1), in, out, k, k, steps[i], prec, add))
+		if i < 3 {
 			e.norms = append(e.norms, nn.NewRMSNorm(ps, fmt.Sprintf("scenes.norm%d", i+1), out))
 		}
 		in = out
 	}
+	e.blocks = newGridBlocks(ps, "scenes.grid.", c.Blocks, c.Channels, 3*c.Channels/2, prec, add)
 	e.place = ps.Add("scenes.place", nn.ClassVector, nn.Normal(0.3), Patches, d)
 	for i := range c.Layers {
 		e.Layers = append(e.Layers, nn.NewSelfLayer(ps, fmt.Sprintf("scenes.blk.%d.", i), c.Layer, add))
 	}
 	e.norm = nn.NewRMSNorm(ps, "scenes.output_norm", d)
-	key := nn.NewMatrix(ps.Add("scenes.attn_k.weight", nn.ClassMatrix, nn.FanIn(1, d), c.Key, d), 0, prec)
-	add(key)
-	e.key = key
-	labels := nn.NewMatrix(ps.Add("scenes.labels.weight", nn.ClassMatrix, nn.FanIn(0.3, d), labelCount(), d), 0, prec)
-	add(labels)
-	e.labels = labels
-	e.bias = ps.Add("scenes.labels.bias", nn.ClassVector, nn.Const(0), labelCount())
+	matrix := func(name string, out, in int, gain float64) nn.Trainable {
+		m := nn.NewMatrix(ps.Add(name, nn.ClassMatrix, nn.FanIn(gain, in), out, in), 0, prec)
+		add(m)
+		return m
+	}
+	e.value = matrix("scenes.attn_v.weight", c.Value, d, 1)
+	e.labels = matrix("scenes.labels.weight", c.Classes(), c.Value, 0.3)
+	e.bias = ps.Add("scenes.labels.bias", nn.ClassVector, nn.Const(0), c.Classes())
 	return e
 }
 
@@ -98,15 +105,15 @@ type ScenesAct struct {
 	sizes     []nn.Grid
 	maps      [][]float32 // the input of each convolution, and the last one's output
 	raw, invs [][]float32 // what the norms take, and their factors
+	blocks    []gridAct
 	tokens    nn.Tokens
 	Layers    []nn.SelfAct
 	h, z, inv []float32
-	k, kInv   []float32
 }
 
-// Forward makes unit keys [N·Patches, Key] of n successive frames, pix [N, SceneH,
-// SceneW, 3].
-func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *ScenesAct) (k []float32) {
+// Forward makes values [N·Patches, Value] of n successive frames, pix [N, SceneH,
+// SceneW, 3]. The key of an entry is its value at unit length.
+func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *ScenesAct) (v []float32) {
 	d := e.Config.Layer.Width
 	x := s.Floats(len(pix))
 	pixels(x, pix)
@@ -116,6 +123,9 @@ func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *Sce
 		o := c.Size(size)
 		y := s.Floats(o.Cells() * c.Out)
 		c.Forward(s, w, y, x, size)
+		if i == 2 {
+			y = e.blocks.forward(s, w, y, o, &act.blocks)
+		}
 		if i < len(e.norms) {
 			z := s.Floats(len(y))
 			act.raw, act.invs = append(act.raw, y), append(act.invs, e.norms[i].Forward(s, w, z, y))
@@ -140,45 +150,39 @@ func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *Sce
 	}
 	act.h, act.z = h, s.Floats(t*d)
 	act.inv = e.norm.Forward(s, w, act.z, h)
-	kd := e.Config.Key
-	k, act.kInv = s.Floats(t*kd), s.Floats(t)
-	e.key.Mul(s, k, act.z, t, false)
-	for i := range t {
-		act.kInv[i] = nn.Normalise(k[i*kd : (i+1)*kd])
-	}
-	act.k = k
-	return k
+	v = s.Floats(t * e.Config.Value)
+	e.value.Mul(s, v, act.z, t, false)
+	return v
 }
 
-// LabelLogits returns logits [T, ΣLabels] of the patches of a Forward.
-func (e *Scenes) LabelLogits(s *nn.Scratch, w []float32, act *ScenesAct) []float32 {
-	n := labelCount()
-	logits, bias := s.Floats(act.tokens.T*n), e.bias.Of(w)
-	for i := range act.tokens.T {
+// LabelLogits returns logits [T, Classes] of values v [T, Value].
+func (e *Scenes) LabelLogits(s *nn.Scratch, w, v []float32) []float32 {
+	t, n := len(v)/e.Config.Value, e.Config.Classes()
+	logits, bias := s.Floats(t*n), e.bias.Of(w)
+	for i := range t {
 		copy(logits[i*n:(i+1)*n], bias)
 	}
-	e.labels.Mul(s, logits, act.z, act.tokens.T, true)
+	e.labels.Mul(s, logits, v, t, true)
 	return logits
 }
 
-// Backward adds to the parameters' gradients; dk is overwritten. dlogits, that of
-// LabelLogits, may be nil.
-func (e *Scenes) Backward(s *nn.Scratch, w, g, dk, dlogits []float32, act *ScenesAct) {
-	t, d, kd := act.tokens.T, e.Config.Layer.Width, e.Config.Key
-	for i := range t {
-		nn.NormaliseBackward(dk[i*kd:(i+1)*kd], act.k[i*kd:(i+1)*kd], act.kInv[i])
+// LabelsBackward writes dv and adds to the parameters' gradients, given that of the
+// logits.
+func (e *Scenes) LabelsBackward(s *nn.Scratch, g, dv, dlogits, v []float32) {
+	t, db := len(v)/e.Config.Value, e.bias.Of(g)
+	for i := 0; i < len(dlogits); i += len(db) {
+		kernel.Add(db, dlogits[i:i+len(db)])
 	}
+	e.labels.MulT(s, dv, dlogits, t, false)
+	e.labels.Grad(s, g, dlogits, v, t)
+}
+
+// Backward adds to the parameters' gradients, given that of the values.
+func (e *Scenes) Backward(s *nn.Scratch, w, g, dv []float32, act *ScenesAct) {
+	t, d := act.tokens.T, e.Config.Layer.Width
 	dz, dh := s.Floats(t*d), s.Zeros(t*d)
-	e.key.MulT(s, dz, dk, t, false)
-	e.key.Grad(s, g, dk, act.z, t)
-	if dlogits != nil {
-		db := e.bias.Of(g)
-		for i := 0; i < len(dlogits); i += len(db) {
-			kernel.Add(db, dlogits[i:i+len(db)])
-		}
-		e.labels.MulT(s, dz, dlogits, t, true)
-		e.labels.Grad(s, g, dlogits, act.z, t)
-	}
+	e.value.MulT(s, dz, dv, t, false)
+	e.value.Grad(s, g, dv, act.z, t)
 	e.norm.Backward(w, g, dh, dz, act.h, act.inv)
 	for i := len(e.Layers) - 1; i >= 0; i-- {
 		e.Layers[i].Backward(s, w, g, dh, &act.tokens, &act.Layers[i])
@@ -200,5 +204,8 @@ func (e *Scenes) Backward(s *nn.Scratch, w, g, dk, dlogits []float32, act *Scene
 		nn.ReLUBackward(dx, act.maps[i])
 		dy = s.Zeros(len(dx))
 		e.norms[i-1].Backward(w, g, dy, dx, act.raw[i-1], act.invs[i-1])
+		if i == 3 {
+			e.blocks.backward(s, w, g, dy, act.sizes[3], act.blocks)
+		}
 	}
 }

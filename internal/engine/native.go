@@ -60,8 +60,8 @@ func load(f *gguf.File, path string) (m *Model, err error) {
 		m.words = encoder.NewWords(h.Lexicon, h.Prior)
 		m.dictionary = encoder.NewDictionary(h.Lexicon.Words)
 	}
-	if v := n.Senses.Seeing; v != nil && v.Config.Scenes.Key != m.id.DK {
-		return nil, fmt.Errorf("engine: %s: keys of scenes of %d, of text of %d", path, v.Config.Scenes.Key, m.id.DK)
+	if v := n.Senses.Seeing; v != nil && (v.Config.Value != m.id.DV || v.Config.Value != m.id.DK) {
+		return nil, fmt.Errorf("engine: %s: values of scenes of %d, keys and values of text of %d and %d", path, v.Config.Value, m.id.DK, m.id.DV)
 	}
 	return m, nil
 }

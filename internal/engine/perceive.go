@@ -211,10 +211,16 @@ func (f *sceneFeed) look(n int) {
 		s.Reset()
 		s.Keep = false
 		var act encoder.ScenesAct
-		k := f.v.Scenes.Forward(s, f.v.Params.Data, pix, end-begin, &act)
-		dk, from, m := f.v.Config.Scenes.Key, lead*encoder.Patches, n*encoder.Patches
-		run := kvcache.NewRun(m, dk, f.p.m.id.DV)
-		putEntries(run, k[from*dk:(from+m)*dk], nil)
+		v := f.v.Scenes.Forward(s, f.v.Params.Data, pix, end-begin, &act)
+		dv, from, m := f.v.Config.Value, lead*encoder.Patches, n*encoder.Patches
+		v = v[from*dv : (from+m)*dv]
+		k := s.Floats(len(v))
+		copy(k, v)
+		for i := range m {
+			nn.Normalise(k[i*dv : (i+1)*dv])
+		}
+		run := kvcache.NewRun(m, dv, dv)
+		putEntries(run, k, v)
 		f.p.mu.Lock()
 		f.runs[chunk] = run
 		f.p.mu.Unlock()
@@ -228,15 +234,13 @@ func (f *sceneFeed) finish() {
 	f.wg.Wait()
 }
 
-// putEntries rounds unit keys and values, which may be nil, to entries of a run.
+// putEntries rounds unit keys and values to entries of a run.
 func putEntries(run kvcache.Run, k, v []float32) {
 	q := make([]int8, run.DK)
 	for i := range run.N {
 		run.KScale[i] = kernel.Quantize8(q, k[i*run.DK:(i+1)*run.DK])
 		kernel.OffsetBinary(run.K[i*run.DK:(i+1)*run.DK], q)
-		if v != nil {
-			run.VScale[i] = kernel.Quantize8(run.V[i*run.DV:(i+1)*run.DV], v[i*run.DV:(i+1)*run.DV])
-		}
+		run.VScale[i] = kernel.Quantize8(run.V[i*run.DV:(i+1)*run.DV], v[i*run.DV:(i+1)*run.DV])
 	}
 }
 

@@ -131,13 +131,13 @@ type place struct {
 	all   float32 // mass off the sink
 }
 
-// find asks the entries of a kind.
-func (c *Context) find(ctx context.Context, kind string, a *encoder.Asker, flat []float32, question string) (*place, error) {
+// find asks the entries of sound.
+func (c *Context) find(ctx context.Context, a *encoder.Asker, flat []float32, question string) (*place, error) {
 	var view kvcache.View
 	var of []sensed
 	starts := []int{0}
 	for _, s := range c.sensed {
-		if s.notes.Kind == kind {
+		if s.notes.Kind == kindHeard {
 			view = append(view, s.View()...)
 			of = append(of, s)
 			starts = append(starts, starts[len(starts)-1]+s.Tokens())
@@ -150,12 +150,8 @@ func (c *Context) find(ctx context.Context, kind string, a *encoder.Asker, flat 
 	if err != nil || len(hits) == 0 {
 		return nil, err
 	}
-	// Neighbours tell of one event: the strongest window of a second of sound, or
-	// of three frames, decides.
+	// Neighbours tell of one event: the strongest window of a second decides.
 	reach := encoder.EmbeddingRate / 2
-	if kind == kindSeen {
-		reach = 2 * encoder.Patches
-	}
 	slices.SortFunc(hits, func(a, b model.Hit) int { return cmp.Compare(a.Pos, b.Pos) })
 	best, mass, sum, lo := 0, float32(-1), float32(0), 0
 	for i, h := range hits {
@@ -183,34 +179,12 @@ var asksWhen = regexp.MustCompile(`(?i)^\s*(when|at (what|which) (time|second|mi
 // choice matches questions which of two things is to be seen.
 var choice = regexp.MustCompile(`(?i)\b((?:an?|the) [^,?:]+?),? or ((?:an?|the) [^,?:]+?)(?:\s+(?:appears?|shown|seen|visible|there|come|comes|to be seen)\b[^?]*)?\?*$`)
 
-// choose answers which of two things is to be seen, and when: by asking for each.
-func (c *Context) choose(ctx context.Context, question string) (text string, at *place, err error) {
-	m := choice.FindStringSubmatch(question)
-	v := c.model.senses.Seeing
-	if m == nil || v == nil {
-		return "", nil, nil
-	}
-	for _, thing := range m[1:3] {
-		p, err := c.find(ctx, kindSeen, v.Ask, v.Params.Data, "When does "+thing+" appear?")
-		if err != nil {
-			return "", nil, err
-		}
-		if p != nil && (at == nil || p.all > at.all) {
-			at, text = p, thing
-		}
-	}
-	if at != nil {
-		text += ", at " + Clock(at.notes.at(at.entry))
-	}
-	return text, at, nil
-}
-
 // sensedAnswer is an answer from what was seen or heard.
 type sensedAnswer struct {
 	*Answer
 	source string
 	at     time.Duration
-	fit    float32 // of the question's words to the sound; 0 for what was seen
+	fit    float32 // of the question's words to what was read, heard or seen
 	read   bool    // in a picture
 	sure   bool    // the text need not be asked
 }
@@ -258,7 +232,7 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 		return nil, err
 	}
 	if chosen != nil {
-		return c.answerAt(question, text, chosen, begin, 0, true), nil
+		return c.answerAt(question, text, &chosen.place, begin, chosen.fit, true), nil
 	}
 	best := c.readAnswer(question, begin)
 	if c.model.senses.Hearing != nil {
@@ -270,18 +244,14 @@ func (c *Context) askSenses(ctx context.Context, question string, begin time.Tim
 			best = heard
 		}
 	}
-	if best != nil {
-		return best, nil
-	}
-	v := c.model.senses.Seeing
-	if v == nil {
-		return nil, nil
-	}
-	p, err := c.find(ctx, kindSeen, v.Ask, v.Params.Data, question)
-	if err != nil || p == nil || p.all < v.Threshold {
+	seen, err := c.look(ctx, question)
+	if err != nil {
 		return nil, err
 	}
-	return c.answerAt(question, Clock(p.notes.at(p.entry)), p, begin, 0, false), nil
+	if seen != nil && (best == nil || seen.fit > best.fit) {
+		best = c.answerAt(question, Clock(seen.notes.at(seen.entry)), &seen.place, begin, seen.fit, false)
+	}
+	return best, nil
 }
 
 // heardAnswer answers from what was said: beside the words of the question, or,
@@ -302,7 +272,7 @@ func (c *Context) heardAnswer(ctx context.Context, question string, begin time.T
 			p.entry = at.from
 		}
 	} else {
-		if p, err = c.find(ctx, kindHeard, h.Ask, h.Params.Data, question); err != nil || p == nil || p.all < h.Threshold {
+		if p, err = c.find(ctx, h.Ask, h.Params.Data, question); err != nil || p == nil || p.all < h.Threshold {
 			return nil, err
 		}
 		text = c.wordAt(p.sensed, p.entry)

@@ -214,7 +214,7 @@ func OpenSense(ctx context.Context, r *SenseRecipe, dir string, log func(string)
 	case "reader":
 		s, err = newReading(r, log)
 	case "scenes":
-		s, err = newSeeing(r, base, log)
+		s, err = newSeeing(r, log)
 	case "ears":
 		s, err = newHearing(ctx, r, base, dir, log)
 	default:

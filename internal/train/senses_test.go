@@ -41,12 +41,10 @@ clip: 1
 bias_rate: 0.001
 router: {balance: 0.01, z: 0.001}
 scenes:
-  model: {channels: 8, layers: 1, layer: {width: 32, heads: 2, window: 32, ahead: 16, taps: 2, experts: 2, top_k: 1, hidden: 16}, key_dim: 64}
+  model: {channels: 8, blocks: 1, layers: 1, layer: {width: 32, heads: 2, window: 32, ahead: 16, taps: 2, experts: 2, top_k: 1, hidden: 16}, value_dim: 64}
   films: 2
   seconds: 16
   objects: 4
-  questions: 4
-  absent: 0.3
 `
 
 const tinyEars = `

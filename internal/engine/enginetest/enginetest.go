@@ -30,8 +30,8 @@ func WriteSenses(t testing.TB, path string, seed uint64, reads bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seeing, err := encoder.NewSeeing(encoder.SeeingConfig{
-		Width: 32, Scenes: encoder.ScenesConfig{Channels: 8, Layers: 2, Layer: layer, Key: 64},
+	seeing, err := encoder.NewSeeing(encoder.ScenesConfig{
+		Channels: 8, Blocks: 1, Layers: 2, Layer: layer, Value: 64, Labels: [][]string{{"circle", "square"}, {"red", "blue"}, {"still", "moving left"}},
 	}, nn.F32)
 	if err != nil {
 		t.Fatal(err)
