@@ -46,6 +46,9 @@ type Backend interface {
 	// Extend sets when a context expires; zero is never.
 	Extend(ctx context.Context, owner, id string, expires time.Time) (*Stored, error)
 	DeleteStored(ctx context.Context, owner, id string) error
+
+	// Stats are for metrics; cheap.
+	Stats() Stats
 }
 
 // Kind is what kind of error it is.
