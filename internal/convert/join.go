@@ -2,18 +2,17 @@ package convert
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/handscroll/handscroll/internal/gguf"
 	"github.com/handscroll/handscroll/internal/model"
 )
 
-// sensePrefixes begin the metadata of senses, the tensors of which have names of
-// their own.
-var sensePrefixes = []string{"handscroll.reader.", "handscroll.scenes.", "handscroll.hearing."}
-
-// trainPrefix begins what only training needs of a checkpoint.
-const trainPrefix = "train."
+// senseParts are what begins the metadata of each sense, and its tensors.
+var senseParts = []struct{ meta, tensors string }{
+	{"handscroll.reader.", "eyes."}, {"handscroll.scenes.", "scenes."}, {"handscroll.hearing.", "ears."},
+}
 
 // Join writes to out the native model of base with the senses of other files,
 // which take the places of those that base has.
@@ -40,47 +39,45 @@ func Join(out, base string, senses []string) (err error) {
 	if arch, err := b.Meta.String("general.architecture"); err != nil || arch != model.Architecture {
 		return fmt.Errorf("convert: %s is not a model of the architecture %s", base, model.Architecture)
 	}
-	later := map[string]bool{}
-	var parts []*gguf.File
-	for _, path := range senses {
+	owner := make([]int, len(senseParts)) // of a sense: 1 more than its file's index in senses; 0 is base
+	parts := make([]*gguf.File, len(senses))
+	for i, path := range senses {
 		f, err := open(path)
 		if err != nil {
 			return err
 		}
-		parts = append(parts, f)
-		for _, t := range f.Tensors {
-			if strings.HasPrefix(t.Name, trainPrefix) {
+		parts[i] = f
+		found := false
+		for j, s := range senseParts {
+			if !slices.ContainsFunc(f.Meta.Keys(), func(key string) bool { return strings.HasPrefix(key, s.meta) }) {
 				continue
 			}
-			if later[t.Name] {
-				return fmt.Errorf("convert: %s: tensor %q is in another of the files too", path, t.Name)
+			if owner[j] > 0 {
+				return fmt.Errorf("convert: %s and %s both have %s*: name one of them", senses[owner[j]-1], path, s.meta)
 			}
-			later[t.Name] = true
-		}
-	}
-	for _, key := range b.Meta.Keys() {
-		w.Set(key, b.Meta.Value(key))
-	}
-	for _, t := range b.Tensors {
-		if !later[t.Name] {
-			w.Add(t.Name, t.Type, t.Shape, t.Data)
-		}
-	}
-	for i, f := range parts {
-		found := false
-		for _, key := range f.Meta.Keys() {
-			for _, p := range sensePrefixes {
-				if strings.HasPrefix(key, p) {
-					w.Set(key, f.Meta.Value(key))
-					found = true
-				}
-			}
+			owner[j], found = i+1, true
 		}
 		if !found {
-			return fmt.Errorf("convert: %s has no sense", senses[i])
+			return fmt.Errorf("convert: %s has no sense", path)
+		}
+	}
+	for i, f := range append([]*gguf.File{b}, parts...) {
+		// Of base all but the senses that others replace, of others their senses alone.
+		takes := func(name string, prefix func(j int) string) bool {
+			for j := range senseParts {
+				if strings.HasPrefix(name, prefix(j)) {
+					return owner[j] == i
+				}
+			}
+			return i == 0
+		}
+		for _, key := range f.Meta.Keys() {
+			if takes(key, func(j int) string { return senseParts[j].meta }) {
+				w.Set(key, f.Meta.Value(key))
+			}
 		}
 		for _, t := range f.Tensors {
-			if !strings.HasPrefix(t.Name, trainPrefix) {
+			if takes(t.Name, func(j int) string { return senseParts[j].tensors }) {
 				w.Add(t.Name, t.Type, t.Shape, t.Data)
 			}
 		}
