@@ -54,7 +54,7 @@ func wantedLabels(text string, lists [][]string) (want []int, named int, ok bool
 // stem takes the endings of number, person and tense off a word.
 func stem(w string) string {
 	for _, end := range []string{"ing", "es", "s", "ed"} {
-		if t := strings.TrimSuffix(w, end); len(t) >= 3 && t != w {
+		if t := strings.TrimSuffix(w, end); len(t) >= 3 && t != w && !(end == "s" && strings.HasSuffix(t, "s")) {
 			w = t
 			break
 		}
