@@ -43,7 +43,8 @@ var imports = map[string]string{
 	"media/pdf":      "media media/markdown",
 	"media/ffmpeg":   "media",
 	"media/image":    "media media/ffmpeg",
-	"media/audio":    "media media/ffmpeg kernel",
+	"media/resample": "media kernel",
+	"media/audio":    "media media/ffmpeg media/resample",
 	"media/video":    "media media/ffmpeg media/image media/audio",
 	"media/all":      "media media/text media/subtitle media/html media/notebook media/mail media/office media/pdf media/image media/audio media/video",
 
@@ -54,7 +55,7 @@ var imports = map[string]string{
 	"convert":       "gguf quant tensor model tokenizer",
 	"encoder":       "nn kernel media gguf tensor speech",
 	"render":        "media",
-	"speech":        "media disk speech/frame",
+	"speech":        "media media/resample disk speech/frame",
 	"speech/frame":  "",
 	"prompt":        "prompt/jinja tokenizer media",
 	"prompt/jinja":  "",

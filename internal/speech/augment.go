@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/handscroll/handscroll/internal/media"
+	"github.com/handscroll/handscroll/internal/media/resample"
 )
 
 // Augment changes speech as rooms, microphones and lines would: it warps, adds a
@@ -45,16 +46,19 @@ func noise(rng *rand.Rand, n int, other [][]float32) []float32 {
 	return Music(rng, n)
 }
 
+// beta shapes the filters' windows: 80 dB of attenuation.
+const beta = 8
+
 // Warp plays the speech faster and higher, or slower and lower where the factor is
 // below one.
 func (s *Speech) Warp(factor float64) {
 	out := make([]float32, int(float64(len(s.PCM))/factor))
 	// A sinc of sixteen zero crossings a side, out of a table.
-	cutoff := rolloff * min(1, 1/factor)
+	cutoff := 0.96 * min(1, 1/factor)
 	const half, steps = 16, 256
 	table := make([]float32, 2*half*steps+1)
 	for i := range table {
-		table[i] = float32(kernel(float64(i)/steps-half, cutoff, half))
+		table[i] = float32(resample.Sinc(float64(i)/steps-half, cutoff, half, beta))
 	}
 	for i := range out {
 		at := float64(i) * factor
@@ -133,7 +137,7 @@ func (s *Speech) BandLimit(low, high float64) {
 	filter := make([]float32, 2*half+1)
 	for i := range filter {
 		x := float64(i - half)
-		filter[i] = float32(kernel(x, 2*high/media.SampleRate, half+1) - kernel(x, 2*low/media.SampleRate, half+1))
+		filter[i] = float32(resample.Sinc(x, 2*high/media.SampleRate, half+1, beta) - resample.Sinc(x, 2*low/media.SampleRate, half+1, beta))
 	}
 	s.PCM = convolve(s.PCM, filter)[half : half+len(s.PCM)]
 }

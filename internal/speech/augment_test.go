@@ -29,37 +29,6 @@ func middle(pcm []float32) []float32 { return pcm[len(pcm)/4 : 3*len(pcm)/4] }
 
 func near(a, b, tolerance float64) bool { return math.Abs(a-b) <= tolerance }
 
-func TestResample(t *testing.T) {
-	for _, c := range []struct {
-		rate      int
-		hertz     float64
-		amplitude float64
-	}{{22050, 1000, 0.5}, {22050, 7000, 0.5}, {22050, 9000, 0}, {48000, 3000, 0.5}, {48000, 12000, 0}, {8000, 3000, 0.5}} {
-		in := make([]int16, c.rate)
-		for i, v := range sine(c.hertz, c.rate, c.rate) {
-			in[i] = int16(math.Round(float64(v) * 32767))
-		}
-		out := newResampler(c.rate).resample(in)
-		if len(out) != media.SampleRate {
-			t.Errorf("%d Hz: %d samples, want %d", c.rate, len(out), media.SampleRate)
-		}
-		if a := math.Sqrt(2 * power(middle(out))); !near(a, c.amplitude, 0.002) {
-			t.Errorf("%d Hz: a tone of %v Hz has amplitude %v, want %v", c.rate, c.hertz, a, c.amplitude)
-		}
-		if want := sine(c.hertz, len(out), media.SampleRate); c.amplitude > 0 {
-			for i := len(out) / 4; i < len(out)/2; i++ {
-				if !near(float64(out[i]), float64(want[i]), 0.002) {
-					t.Errorf("%d Hz: a tone of %v Hz: sample %d is %v, want %v", c.rate, c.hertz, i, out[i], want[i])
-					break
-				}
-			}
-		}
-	}
-	if out := newResampler(22050).resample(nil); len(out) != 0 {
-		t.Errorf("%d samples out of none", len(out))
-	}
-}
-
 func TestWarp(t *testing.T) {
 	for _, factor := range []float64{0.87, 1, 1.15} {
 		s := tonal(1000)

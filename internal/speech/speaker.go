@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handscroll/handscroll/internal/media/resample"
 	"github.com/handscroll/handscroll/internal/speech/frame"
 )
 
@@ -58,7 +59,7 @@ type Speaker struct {
 	out    *bufio.Reader
 	stderr bytes.Buffer // to be read when the process has ended
 	rate   int          // samples a second
-	filter *resampler
+	filter *resample.Resampler
 	ended  error // why the process is no more, or errClosed
 }
 
@@ -100,7 +101,7 @@ func start(ctx context.Context, cmd *exec.Cmd) (*Speaker, error) {
 	case hello.Rate <= 0 || hello.Rate > maxRate:
 		return nil, s.end(fmt.Errorf("%d samples a second: want 1 to %d", hello.Rate, maxRate))
 	}
-	s.rate, s.filter = hello.Rate, newResampler(hello.Rate)
+	s.rate, s.filter = hello.Rate, resample.New(hello.Rate)
 	return s, nil
 }
 
@@ -142,6 +143,9 @@ func (s *Speaker) complaint() string {
 	return ""
 }
 
+// maxRate bounds the rates that a voice may have.
+const maxRate = 384000
+
 // Say speaks. After an error about the utterance the speaker goes on.
 func (s *Speaker) Say(u Utterance) (*Speech, error) {
 	a, err := s.ask(frame.Request{Voice: u.Voice, Rate: u.Rate, Pitch: u.Pitch, Range: u.Range, Text: u.Text})
@@ -153,10 +157,24 @@ func (s *Speaker) Say(u Utterance) (*Speech, error) {
 			return nil, fmt.Errorf("speech: %s: a word at byte %d of %d, phone %d of %d", s.cmd.Path, w.Offset, len(u.Text), w.Phone, len(a.Phones))
 		}
 	}
-	out := &Speech{PCM: s.filter.resample(a.PCM)}
+	out := &Speech{PCM: s.resample(a.PCM)}
 	list, places := phones(a.Phones, duration(len(a.PCM), s.rate))
 	out.Phones, out.Words = list, words(u.Text, a.Words, list, places)
 	return out, nil
+}
+
+// resample returns samples in [−1, 1] at [media.SampleRate].
+func (s *Speaker) resample(pcm []int16) []float32 {
+	in := make([]float32, len(pcm))
+	for i, v := range pcm {
+		in[i] = float32(v) / 32768
+	}
+	s.filter.Reset()
+	out := s.filter.Flush(s.filter.Write(nil, in))
+	for i, v := range out {
+		out[i] = max(-1, min(1, v))
+	}
+	return out
 }
 
 // Pronounce returns the phones of a text without speaking it, pauses left out.

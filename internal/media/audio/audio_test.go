@@ -444,23 +444,6 @@ func FuzzCompressed(f *testing.F) {
 	})
 }
 
-func BenchmarkResample(b *testing.B) {
-	for _, rate := range []int{44100, 48000, 22050, 8000} {
-		b.Run(fmt.Sprint(rate), func(b *testing.B) {
-			src := make([]float32, rate)
-			for i, v := range wave(rate, rate, 440) {
-				src[i] = float32(v)
-			}
-			r := newResampler(rate)
-			var out []float32
-			for b.Loop() {
-				out = r.write(out[:0], src)
-			}
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "s/s")
-		})
-	}
-}
-
 func BenchmarkDecode(b *testing.B) {
 	for _, name := range []string{"tone.flac", "tone.mp3"} {
 		b.Run(name, func(b *testing.B) {

@@ -1,4 +1,4 @@
-package audio
+package resample
 
 import (
 	"math"
@@ -15,13 +15,12 @@ const (
 	// maxPhases bounds the table. Between phases coefficients are interpolated,
 	// with an error of less than −100 dB.
 	maxPhases = 512
-	// Rates outside are taken for damage.
-	minRate, maxRate = 1000, 768000
 )
 
-// resampler changes the rate of a signal by a windowed sinc. Samples before the
-// first and after the last are silence; output sample n lies at the time of n.
-type resampler struct {
+// Resampler changes the rate of a signal to [media.SampleRate] by a windowed sinc.
+// Samples before the first and after the last are silence; output sample n lies at
+// the time of n. It belongs to one goroutine.
+type Resampler struct {
 	step, unit int // an output sample is step/unit input samples after the one before
 	half       int // the filter reaches so many input samples to either side
 	phases     [][]float32
@@ -31,9 +30,10 @@ type resampler struct {
 	total      int64     // input samples so far
 }
 
-func newResampler(rate int) *resampler {
+// New returns a resampler from rate samples a second, which must be positive.
+func New(rate int) *Resampler {
 	g := gcd(rate, media.SampleRate)
-	r := &resampler{step: rate / g, unit: media.SampleRate / g}
+	r := &Resampler{step: rate / g, unit: media.SampleRate / g}
 	// Frequencies are in cycles per input sample; Kaiser's formulas.
 	edge := min(1, float64(media.SampleRate)/float64(rate)) / 2
 	width := transition * edge
@@ -44,9 +44,14 @@ func newResampler(rate int) *resampler {
 	for p := range r.phases {
 		r.phases[p] = taps(edge-width/2, beta, r.half, float64(p)/float64(n))
 	}
-	r.in = make([]float32, r.half-1)
-	r.first = -int64(r.half - 1)
+	r.Reset()
 	return r
+}
+
+// Reset begins another signal.
+func (r *Resampler) Reset() {
+	r.in = append(r.in[:0], make([]float32, r.half-1)...)
+	r.first, r.pos, r.rest, r.total = -int64(r.half-1), 0, 0, 0
 }
 
 func gcd(a, b int) int {
@@ -62,13 +67,7 @@ func taps(cutoff, beta float64, half int, shift float64) []float32 {
 	w := make([]float64, 2*half)
 	var sum float64
 	for i := range w {
-		x := float64(i-(half-1)) - shift
-		sinc := 1.0
-		if y := 2 * math.Pi * cutoff * x; y != 0 {
-			sinc = math.Sin(y) / y
-		}
-		t := x / float64(half)
-		w[i] = sinc * bessel(beta*math.Sqrt(max(0, 1-t*t)))
+		w[i] = Sinc(float64(i-(half-1))-shift, 2*cutoff, float64(half), beta)
 		sum += w[i]
 	}
 	out := make([]float32, len(w))
@@ -76,6 +75,21 @@ func taps(cutoff, beta float64, half int, shift float64) []float32 {
 		out[i] = float32(w[i] / sum)
 	}
 	return out
+}
+
+// Sinc is an ideal low-pass filter x samples from its middle, under a Kaiser window
+// of shape beta that ends half samples from it. The cutoff is a share of the Nyquist
+// frequency.
+func Sinc(x, cutoff, half, beta float64) float64 {
+	if math.Abs(x) >= half {
+		return 0
+	}
+	sinc := cutoff
+	if x != 0 {
+		sinc = math.Sin(math.Pi*cutoff*x) / (math.Pi * x)
+	}
+	t := x / half
+	return sinc * bessel(beta*math.Sqrt(1-t*t)) / bessel(beta)
 }
 
 // bessel is the modified Bessel function of the first kind and order zero.
@@ -88,21 +102,21 @@ func bessel(x float64) float64 {
 	return sum
 }
 
-// write takes input and appends to dst what can be computed with it.
-func (r *resampler) write(dst, src []float32) []float32 {
+// Write takes input and appends to dst what can be computed with it.
+func (r *Resampler) Write(dst, src []float32) []float32 {
 	r.in = append(r.in, src...)
 	r.total += int64(len(src))
 	return r.produce(dst, math.MaxInt64)
 }
 
-// flush appends what the last input makes up.
-func (r *resampler) flush(dst []float32) []float32 {
+// Flush appends what the last input makes up.
+func (r *Resampler) Flush(dst []float32) []float32 {
 	r.in = append(r.in, make([]float32, r.half)...)
 	return r.produce(dst, r.total)
 }
 
 // produce computes output whose time lies before input sample end.
-func (r *resampler) produce(dst []float32, end int64) []float32 {
+func (r *Resampler) produce(dst []float32, end int64) []float32 {
 	n := len(r.phases) - 1
 	for r.pos < end {
 		at := int(r.pos - r.first - int64(r.half-1))
@@ -128,53 +142,4 @@ func (r *resampler) produce(dst []float32, end int64) []float32 {
 		r.first += int64(drop)
 	}
 	return dst
-}
-
-// Reader gives mono samples at [media.SampleRate] of a source at any rate.
-type Reader struct {
-	read func(dst []float32) (int, error)
-	rs   *resampler // nil if the rate is right
-	raw  []float32
-	out  []float32 // ready from next on
-	next int
-	err  error
-}
-
-// NewReader resamples what read gives. Read returns at least one sample or an
-// error, samples before the error included.
-func NewReader(rate int, read func(dst []float32) (int, error)) *Reader {
-	r := &Reader{read: read}
-	if rate != media.SampleRate {
-		r.rs = newResampler(rate)
-		r.raw = make([]float32, 4096)
-	}
-	return r
-}
-
-// Read fills dst unless the source ends.
-func (r *Reader) Read(dst []float32) (int, error) {
-	n := 0
-	for n < len(dst) {
-		if r.next < len(r.out) {
-			k := copy(dst[n:], r.out[r.next:])
-			n, r.next = n+k, r.next+k
-			continue
-		}
-		if r.err != nil {
-			return n, r.err
-		}
-		if r.rs == nil {
-			var k int
-			k, r.err = r.read(dst[n:])
-			n += k
-			continue
-		}
-		var k int
-		k, r.err = r.read(r.raw)
-		r.out, r.next = r.rs.write(r.out[:0], r.raw[:k]), 0
-		if r.err != nil {
-			r.out = r.rs.flush(r.out)
-		}
-	}
-	return n, nil
 }
