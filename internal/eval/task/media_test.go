@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -329,6 +330,80 @@ type idle struct{ watcher }
 func (i *idle) Open(string) (eval.Scroll, error) { return i, nil }
 
 func (*idle) Read(context.Context, []handscroll.Part, func(handscroll.Progress)) error { return nil }
+
+// blended is a watcher with a book and code before the film.
+type blended struct {
+	*watcher
+	texts []handscroll.Insert
+}
+
+func (b *blended) Open(string) (eval.Scroll, error) { return b, nil }
+func (b *blended) Sources() []handscroll.Source {
+	return []handscroll.Source{{Name: bookSource, Tokens: 500}, {Name: codeSource, Tokens: 200}, {Name: filmSource, Tokens: 900}}
+}
+func (b *blended) Splice(_ context.Context, length int, ins ...handscroll.Insert) (eval.Scroll, error) {
+	if length != 1600 || len(ins) != 2 || ins[0].At > 500 || ins[1].At < 500 || ins[1].At > 700 {
+		return nil, fmt.Errorf("%d tokens with %+v", length, ins)
+	}
+	return &blended{b.watcher, ins}, nil
+}
+
+func TestMixedHidesOneOfEachKind(t *testing.T) {
+	sp, err := speech.Start(context.Background())
+	if errors.Is(err, speech.ErrMissing) {
+		t.Skip("no speech synthesiser: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp.Close()
+	text := "The miller carried the lantern to the old bridge. Nobody in the village remembered the painter."
+	m := &Mixed{
+		Book: []byte(text), Code: []byte("package code\n"), Fonts: fonts(t), Letters: Letters{0.1, 0.2}, Length: 5 * time.Minute, Trials: 1,
+		Words: []string{"tower", "lantern", "orchard", "bridge", "mountain", "harbour", "village"},
+	}
+	if m.Film, err = GenerateFootage(1, 10, m.Fonts, nil); err != nil {
+		t.Fatal(err)
+	}
+	if m.Speech, err = NewSpeech("a text", 1, []string{text}); err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	w := &blended{watcher: newWatcher()}
+	if err := m.Prepare(context.Background(), w, t.TempDir(), func(eval.Status) {}); err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(3) {
+		c, queries, err := m.Scene(context.Background(), rng(seed), 0, func(eval.Status) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, n := m.Size(); len(queries) != n {
+			t.Fatalf("%d questions, want %d", len(queries), n)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for i, group := range []string{"text", "code", "video", "audio"} {
+			f := queries[i].Finding
+			if f.Group != group || f.Length != 300 || f.Depth < 0 || f.Depth > 100 {
+				t.Errorf("question %d: %+v", i, f)
+			}
+			f.Answer, f.Time = f.Expected, f.From
+			if queries[i].Judge(&handscroll.Answer{Text: f.Expected, Found: true}, &f); !f.Found || !f.Exact {
+				t.Errorf("%s, right: %+v", group, f)
+			}
+			f.Answer, f.Time = "something else", f.To+30
+			if queries[i].Judge(&handscroll.Answer{Text: f.Answer, Found: true}, &f); f.Found || f.Exact {
+				t.Errorf("%s, wrong: %+v", group, f)
+			}
+		}
+	}
+	m.Length = 3 * time.Minute
+	if _, _, err := m.Scene(context.Background(), rng(1), 0, func(eval.Status) {}); err == nil {
+		t.Error("two needles in three minutes of film")
+	}
+}
 
 func TestNamesTime(t *testing.T) {
 	for text, want := range map[string]bool{"01:05": true, "at 1:05.": true, "0:01:05": true, "101:05": false, "01:06": false, "105": false, "film@01:05": true} {
