@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +217,40 @@ func TestSpliceSound(t *testing.T) {
 	compareSensed(t, "sound", got, want)
 	if d := got.Sources()[0].Length - want.Sources()[0].Length; d.Abs() > 100*time.Millisecond {
 		t.Errorf("%s long, want %s", got.Sources()[0].Length, want.Sources()[0].Length)
+	}
+}
+
+// The sound of a film is replaced, not put in: what follows stays where it is.
+func TestSpliceFilmWithSound(t *testing.T) {
+	m := openSensing(t)
+	rng := rand.New(rand.NewPCG(9, 10))
+	film := &clip{frames: randomFrames(rng, 120), sound: randomSound(rng, 120)}
+	c := engine.NewContext(m, engine.Options{})
+	if err := c.Read(context.Background(), []media.Part{film.part("film")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	const at, for1, length, r = 50, 3, 100, media.SampleRate
+	changed := func(from, to int) *clip {
+		return &clip{frames: slices.Clone(film.frames[from:to]), sound: slices.Clone(film.sound[from*r : to*r])}
+	}
+	stretch, whole := changed(at-24, at+for1+16), changed(0, length)
+	needle := randomSound(rng, for1)
+	copy(stretch.sound[24*r:], needle)
+	copy(whole.sound[at*r:], needle)
+	got, err := c.SpliceMedium(context.Background(), "film", length*time.Second, engine.Cut{
+		At: at * time.Second, Stretch: stretch.part("stretch"), Lead: 24 * time.Second, Tail: 16 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := engine.NewContext(m, engine.Options{})
+	if err := want.Read(context.Background(), []media.Part{whole.part("film")}, nil); err != nil {
+		t.Fatal(err)
+	}
+	compareSensed(t, "film with sound", got, want)
+	a, b := engine.SensedKeys(got), engine.SensedKeys(c)
+	if len(a) >= len(b) || slices.Equal(a, b[:len(a)]) {
+		t.Error("nothing has changed")
 	}
 }
 
