@@ -1,4 +1,4 @@
-# Theest way to each thing; every target is one go command or .ci/run.
+# The shortest way to each thing; every target is one go command or .ci/run.
 .PHONY: build speak test ci bench niah train clean
 
 build: ## the binary, ./handscroll
