@@ -77,14 +77,14 @@ func (h *handler) createCached(w http.ResponseWriter, r *http.Request, _ string)
 	if err := h.readBody(w, r, &c, false); err != nil {
 		return err
 	}
-	n, err := h.newStored(r, &c)
+	n, at, err := h.newStored(r, &c)
 	if err != nil {
 		return err
 	}
 	if r.URL.Query().Get("alt") != "sse" {
 		s, err := h.b.Store(r.Context(), *n, nil)
 		if err != nil {
-			return err
+			return locate(err, at)
 		}
 		writeJSON(w, http.StatusOK, h.cachedOf(r, s, h.sources(r, n.Messages)))
 		return nil
@@ -101,36 +101,37 @@ func (h *handler) createCached(w http.ResponseWriter, r *http.Request, _ string)
 	if err == nil {
 		err = out.send(h.cachedOf(r, s, h.sources(r, n.Messages)))
 	}
-	return h.end(r, out, err)
+	return h.end(r, out, locate(err, at))
 }
 
-func (h *handler) newStored(r *http.Request, c *cachedRequest) (*backend.NewStored, error) {
+// newStored translates a request; at is as of [messages].
+func (h *handler) newStored(r *http.Request, c *cachedRequest) (n *backend.NewStored, at [][]string, err error) {
 	model, ok := strings.CutPrefix(c.Model, "models/")
 	if model == "" || !ok && strings.Contains(model, "/") {
-		return nil, invalid("model", "%q is no model; it must be like models/ID", clip(c.Model))
+		return nil, nil, invalid("model", "%q is no model; it must be like models/ID", clip(c.Model))
 	}
 	if _, err := h.b.Model(model); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ttl, err := c.lifetime(time.Now())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(c.Contents) == 0 && c.SystemInstruction == nil {
-		return nil, invalid("contents", "there are none; a context has contents or a systemInstruction")
+		return nil, nil, invalid("contents", "there are none; a context has contents or a systemInstruction")
 	}
-	n := &backend.NewStored{Model: model, Owner: owner(r), Name: c.DisplayName, TTL: ttl}
+	n = &backend.NewStored{Model: model, Owner: owner(r), Name: c.DisplayName, TTL: ttl}
 	if n.System, err = system(c.SystemInstruction); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if n.Messages, err = messages(c.Contents); err != nil {
-		return nil, err
+	if n.Messages, at, err = messages(c.Contents); err != nil {
+		return nil, nil, err
 	}
 	if n.Tools, err = tools(c.Tools); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	n.ToolChoice, err = toolChoice(c.ToolConfig, n.Tools)
-	return n, err
+	return n, at, err
 }
 
 func (h *handler) getCached(w http.ResponseWriter, r *http.Request, id string) error {

@@ -325,7 +325,7 @@ func (d *decoder) field(f *field, v reflect.Value) *fieldError {
 
 func decodeString(tok json.Token, v reflect.Value, enum []string) *fieldError {
 	s, ok := tok.(string)
-	if n, isNumber := tok.(json.Number); isNumber && enum != nil {
+	if n, isNumber := tok.(json.Number); isNumber && len(enum) > 0 {
 		i, err := strconv.Atoi(n.String())
 		if err != nil || i < 0 || i >= len(enum) {
 			return failf("it must be one of " + strings.Join(enum, ", "))
@@ -335,7 +335,7 @@ func decodeString(tok json.Token, v reflect.Value, enum []string) *fieldError {
 	if !ok {
 		return failf("it must be a string")
 	}
-	if enum != nil {
+	if len(enum) > 0 {
 		s = strings.ToUpper(s) // older SDKs write types in lower case
 		if !slices.Contains(enum, s) {
 			return failf("it is " + strconv.Quote(clip(s)) + ", and must be one of " + strings.Join(enum, ", "))

@@ -145,8 +145,8 @@ func (h *handler) download(w http.ResponseWriter, r *http.Request, id string) er
 	} else {
 		header.Set("Content-Security-Policy", "sandbox; default-src 'none'")
 	}
-	if f.Name != "" {
-		how = mime.FormatMediaType(how, map[string]string{"filename": f.Name})
+	if named := mime.FormatMediaType(how, map[string]string{"filename": f.Name}); f.Name != "" && named != "" {
+		how = named
 	}
 	header.Set("Content-Disposition", how)
 	header.Set("Content-Type", f.MIME)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -27,7 +28,8 @@ const (
 // asked is a request as the backend takes it, and how its answer is to be written.
 type asked struct {
 	*backend.Request
-	enum bool // answers are one of a schema's words, without quotes
+	at   [][]string // where the parts of its messages stand in the client's request
+	enum bool       // answers are one of a schema's words, without quotes
 }
 
 // request translates what a client asks of a model.
@@ -53,7 +55,7 @@ func (h *handler) request(ctx context.Context, model string, g *generateRequest)
 	if q.System, err = system(g.SystemInstruction); err != nil {
 		return nil, err
 	}
-	if q.Messages, err = messages(g.Contents); err != nil {
+	if q.Messages, q.at, err = messages(g.Contents); err != nil {
 		return nil, err
 	}
 	if q.Tools, err = tools(g.Tools); err != nil {
@@ -63,6 +65,29 @@ func (h *handler) request(ctx context.Context, model string, g *generateRequest)
 		return nil, err
 	}
 	return q, q.configure(g.GenerationConfig)
+}
+
+// inMessages is how the backend names a part of a request.
+var inMessages = regexp.MustCompile(`^messages\[(\d+)\]\.parts\[(\d+)\]`)
+
+// locate makes a backend's error name the part that the client knows.
+func locate(err error, at [][]string) error {
+	var e *backend.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	m := inMessages.FindStringSubmatch(e.Param)
+	if m == nil {
+		return err
+	}
+	i, ierr := strconv.Atoi(m[1])
+	j, jerr := strconv.Atoi(m[2])
+	if ierr != nil || jerr != nil || i >= len(at) || j >= len(at[i]) {
+		return err
+	}
+	named := *e
+	named.Param = at[i][j] + e.Param[len(m[0]):]
+	return &named
 }
 
 // resource is the ID in a name such as cachedContents/ID.
@@ -208,62 +233,68 @@ func (c *calls) answered(id, name string) string {
 	return id
 }
 
-// messages translates a conversation.
-func messages(contents []content) ([]backend.Message, error) {
-	var out []backend.Message
+// messages translates a conversation; at says of each message's parts where they stand.
+func messages(contents []content) (out []backend.Message, at [][]string, err error) {
 	var open calls
 	for i := range contents {
-		c, at := &contents[i], fmt.Sprintf("contents[%d]", i)
-		m := backend.Message{}
-		switch c.Role {
-		case "", "user", "function", "tool":
-			m.Role = backend.User
-		case "model":
-			m.Role = backend.Assistant
+		more, places, err := open.turn(&contents[i], fmt.Sprintf("contents[%d]", i))
+		if err != nil {
+			return nil, nil, err
+		}
+		out, at = append(out, more...), append(at, places...)
+	}
+	return out, at, nil
+}
+
+// turn translates one content: a message, and one for each response to a call.
+func (c *calls) turn(from *content, at string) (out []backend.Message, places [][]string, err error) {
+	m := backend.Message{Role: backend.User}
+	switch from.Role {
+	case "", "user", "function", "tool":
+	case "model":
+		m.Role = backend.Assistant
+	default:
+		return nil, nil, invalid(at+".role", "it is %q, and must be user or model", clip(from.Role))
+	}
+	if len(from.Parts) == 0 {
+		return nil, nil, invalid(at+".parts", "there are none")
+	}
+	var own []string
+	for j := range from.Parts {
+		p, at := &from.Parts[j], fmt.Sprintf("%s.parts[%d]", at, j)
+		if err := p.check(at); err != nil {
+			return nil, nil, err
+		}
+		switch {
+		case p.FunctionCall != nil:
+			call, err := p.FunctionCall.call(at+".functionCall", m.Role)
+			if err != nil {
+				return nil, nil, err
+			}
+			m.Calls = append(m.Calls, c.add(call))
+		case p.FunctionResponse != nil:
+			t, err := p.FunctionResponse.message(at+".functionResponse", m.Role)
+			if err != nil {
+				return nil, nil, err
+			}
+			t.CallID = c.answered(t.CallID, t.Name)
+			out, places = append(out, t), append(places, slices.Repeat([]string{at}, len(t.Parts)))
 		default:
-			return nil, invalid(at+".role", "it is %q, and must be user or model", clip(c.Role))
-		}
-		if len(c.Parts) == 0 {
-			return nil, invalid(at+".parts", "there are none")
-		}
-		responses := 0
-		for j := range c.Parts {
-			p, at := &c.Parts[j], fmt.Sprintf("%s.parts[%d]", at, j)
-			if err := p.check(at); err != nil {
-				return nil, err
+			b, ok, err := p.media(at)
+			if err != nil {
+				return nil, nil, err
 			}
-			switch {
-			case p.FunctionCall != nil:
-				call, err := p.FunctionCall.call(at+".functionCall", m.Role)
-				if err != nil {
-					return nil, err
-				}
-				m.Calls = append(m.Calls, open.add(call))
-			case p.FunctionResponse != nil:
-				t, err := p.FunctionResponse.message(at+".functionResponse", m.Role)
-				if err != nil {
-					return nil, err
-				}
-				t.CallID = open.answered(t.CallID, t.Name)
-				out = append(out, t)
-				responses++
-			default:
-				b, ok, err := p.media(at)
-				if err != nil {
-					return nil, err
-				}
-				if ok {
-					m.Parts = append(m.Parts, b)
-				}
+			if ok {
+				m.Parts, own = append(m.Parts, b), append(own, at)
 			}
-		}
-		// Responses come before what a user says beside them. A turn of empty texts
-		// stays a turn.
-		if responses == 0 || len(m.Parts) > 0 {
-			out = append(out, m)
 		}
 	}
-	return out, nil
+	// Responses come before what a user says beside them. A turn of empty texts stays a
+	// turn.
+	if len(out) == 0 || len(m.Parts) > 0 {
+		out, places = append(out, m), append(places, own)
+	}
+	return out, places, nil
 }
 
 func (f *functionCall) call(at string, role backend.Role) (backend.Call, error) {
@@ -399,13 +430,29 @@ func toolChoice(c *toolConfig, tools []backend.Tool) (backend.ToolChoice, error)
 	return out, nil
 }
 
+const configAt = "generationConfig"
+
 // configure translates a generationConfig.
 func (q *asked) configure(g *generationConfig) error {
 	q.Logprobs = -1
 	if g == nil {
 		return nil
 	}
-	const at = "generationConfig"
+	for i, m := range g.ResponseModalities {
+		if m != "TEXT" && m != "MODALITY_UNSPECIFIED" {
+			return unsupported(fmt.Sprintf("%s.responseModalities[%d]", configAt, i), "it is %s; answers are TEXT", m)
+		}
+	}
+	for _, translate := range []func(*generationConfig) error{q.sampling, q.lengths, q.logprobs, q.format} {
+		if err := translate(g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sampling translates how tokens are chosen.
+func (q *asked) sampling(g *generationConfig) error {
 	s := &q.Sampling
 	for _, x := range []struct {
 		name     string
@@ -422,64 +469,67 @@ func (q *asked) configure(g *generationConfig) error {
 			continue
 		}
 		if *x.from < x.min || *x.from > x.max {
-			return invalid(at+"."+x.name, "it is %v, and must be from %v to %v", *x.from, x.min, x.max)
+			return invalid(configAt+"."+x.name, "it is %v, and must be from %v to %v", *x.from, x.min, x.max)
 		}
 		*x.to = *x.from
 	}
-	if g.TopK != nil {
-		if *g.TopK < 0 || *g.TopK > math.MaxInt32 || *g.TopK != math.Trunc(*g.TopK) {
-			return invalid(at+".topK", "it is %v, and must be a whole number, 0 or more", *g.TopK)
+	if k := g.TopK; k != nil {
+		if *k < 0 || *k > math.MaxInt32 || *k != math.Trunc(*k) {
+			return invalid(configAt+".topK", "it is %v, and must be a whole number, 0 or more", *k)
 		}
-		s.TopK = int(*g.TopK)
+		s.TopK = int(*k)
 	}
-	if n := g.CandidateCount; n != nil {
-		if *n < 1 || *n > maxCandidates {
-			return invalid(at+".candidateCount", "it is %d, and must be from 1 to %d", *n, maxCandidates)
-		}
-		q.Count = int(*n)
-	}
-	if n := g.MaxOutputTokens; n != nil {
-		if *n < 0 {
-			return invalid(at+".maxOutputTokens", "it is negative")
-		}
-		s.MaxTokens = int(*n)
-	}
-	if len(g.StopSequences) > maxStops {
-		return invalid(at+".stopSequences", "there are %d; %d are allowed", len(g.StopSequences), maxStops)
-	}
-	if i := slices.Index(g.StopSequences, ""); i >= 0 {
-		return invalid(fmt.Sprintf("%s.stopSequences[%d]", at, i), "it is empty")
-	}
-	s.Stop = g.StopSequences
 	switch {
 	case g.Seed != nil:
 		s.Seed = uint64(*g.Seed)
 	case s.Temperature > 0:
 		s.Seed = rand.Uint64()
 	}
-	if g.Logprobs != nil && !g.ResponseLogprobs {
-		return invalid(at+".logprobs", "it needs responseLogprobs")
+	return nil
+}
+
+// lengths translates how many answers there are to be, and where they end.
+func (q *asked) lengths(g *generationConfig) error {
+	if n := g.CandidateCount; n != nil {
+		if *n < 1 || *n > maxCandidates {
+			return invalid(configAt+".candidateCount", "it is %d, and must be from 1 to %d", *n, maxCandidates)
+		}
+		q.Count = int(*n)
 	}
-	if g.ResponseLogprobs {
+	if n := g.MaxOutputTokens; n != nil {
+		if *n < 0 {
+			return invalid(configAt+".maxOutputTokens", "it is negative")
+		}
+		q.Sampling.MaxTokens = int(*n)
+	}
+	if len(g.StopSequences) > maxStops {
+		return invalid(configAt+".stopSequences", "there are %d; %d are allowed", len(g.StopSequences), maxStops)
+	}
+	if i := slices.Index(g.StopSequences, ""); i >= 0 {
+		return invalid(fmt.Sprintf("%s.stopSequences[%d]", configAt, i), "it is empty")
+	}
+	q.Sampling.Stop = g.StopSequences
+	return nil
+}
+
+func (q *asked) logprobs(g *generationConfig) error {
+	n := g.Logprobs
+	switch {
+	case n != nil && !g.ResponseLogprobs:
+		return invalid(configAt+".logprobs", "it needs responseLogprobs")
+	case n != nil && (*n < 0 || *n > maxLogprobs):
+		return invalid(configAt+".logprobs", "it is %d, and must be from 0 to %d", *n, maxLogprobs)
+	case n != nil:
+		q.Logprobs = int(*n)
+	case g.ResponseLogprobs:
 		q.Logprobs = 0
-		if n := g.Logprobs; n != nil {
-			if *n < 0 || *n > maxLogprobs {
-				return invalid(at+".logprobs", "it is %d, and must be from 0 to %d", *n, maxLogprobs)
-			}
-			q.Logprobs = int(*n)
-		}
 	}
-	for i, m := range g.ResponseModalities {
-		if m != "TEXT" && m != "MODALITY_UNSPECIFIED" {
-			return unsupported(fmt.Sprintf("%s.responseModalities[%d]", at, i), "it is %s; answers are TEXT", m)
-		}
-	}
-	return q.format(g)
+	return nil
 }
 
 // format translates what form an answer is to have.
 func (q *asked) format(g *generationConfig) error {
-	const at = "generationConfig"
+	const at = configAt
 	if g.ResponseSchema != nil && g.ResponseJSONSchema != nil {
 		return invalid(at+".responseJsonSchema", "give it or responseSchema, not both")
 	}
