@@ -426,7 +426,9 @@ func toolChoice(c *toolConfig, tools []backend.Tool) (backend.ToolChoice, error)
 			return out, invalid(fmt.Sprintf("%s.allowedFunctionNames[%d]", at, i), "%q is not declared", clip(name))
 		}
 	}
-	out.Only = f.AllowedFunctionNames
+	if len(f.AllowedFunctionNames) > 0 {
+		out.Only = f.AllowedFunctionNames
+	}
 	return out, nil
 }
 
