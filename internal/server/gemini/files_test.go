@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/handscroll/handscroll/internal/server/backend"
+	"github.com/handscroll/handscroll/internal/server/backend/backendtest"
 )
 
 // start begins a resumable upload and returns the path to go on at.
@@ -261,5 +264,31 @@ func TestUploadErrorsOfTheBackend(t *testing.T) {
 	stands(t, "a full disk", res, 503, "active", 0)
 	if !bytes.Contains(read(t, res), []byte("UNAVAILABLE")) {
 		t.Error("no status in the body")
+	}
+}
+
+// uploads remembers the last upload's ID.
+type uploads struct {
+	*backendtest.Fake
+	id string
+}
+
+func (u *uploads) Begin(ctx context.Context, n backend.NewUpload) (*backend.Upload, error) {
+	up, err := u.Fake.Begin(ctx, n)
+	if err == nil {
+		u.id = up.ID
+	}
+	return up, err
+}
+
+func TestWholeUploadsThatFailAreGivenUp(t *testing.T) {
+	u := &uploads{Fake: backendtest.New()}
+	r := httptest.NewRequest("POST", "/upload/v1beta/files?uploadType=media", strings.NewReader("half"))
+	r.ContentLength = 8
+	rec := httptest.NewRecorder()
+	New(u, Options{}).ServeHTTP(rec, r)
+	var e *backend.Error
+	if _, err := u.Upload(t.Context(), "", u.id); rec.Code != 400 || u.id == "" || !errors.As(err, &e) || e.Kind != backend.NotFound {
+		t.Errorf("%d, and upload %q is still there: %v", rec.Code, u.id, err)
 	}
 }

@@ -241,10 +241,17 @@ func (h *handler) whole(w http.ResponseWriter, r *http.Request, body io.Reader, 
 	if err != nil {
 		return err
 	}
-	if _, err := h.b.Append(r.Context(), owner(r), u.ID, 0, body); err != nil {
-		return uploadError(err)
+	_, err = h.b.Append(r.Context(), owner(r), u.ID, 0, body)
+	if err == nil {
+		err = h.finish(w, r, u.ID)
 	}
-	return h.finish(w, r, u.ID)
+	if err != nil {
+		// Nobody else knows of the upload, nor could go on with it.
+		if gone := h.b.DeleteFile(context.WithoutCancel(r.Context()), owner(r), u.ID); gone != nil {
+			h.log.WarnContext(r.Context(), "an upload that failed stays until it is given up", "upload", u.ID, "err", gone)
+		}
+	}
+	return uploadError(err)
 }
 
 // multipart takes a multipart/related body: the description as JSON, then the content.
