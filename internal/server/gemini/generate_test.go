@@ -110,6 +110,11 @@ func TestStreams(t *testing.T) {
 			t.Errorf("%q: %q, %q, %v tokens", query, all.text(0), all.text(1), chosen)
 		}
 		last := list[len(list)-1]
+		for _, c := range last.Candidates {
+			if len(c.Content.Parts) != 1 {
+				t.Errorf("a last message of %d parts, which chats take for invalid", len(c.Content.Parts))
+			}
+		}
 		if len(list) != 8 || last.Usage == nil || last.Usage.Candidates != 7 || len(last.Candidates) != 2 || last.Candidates[1].FinishReason != "STOP" {
 			t.Errorf("%q: %d chunks, the last %+v", query, len(list), last)
 		}

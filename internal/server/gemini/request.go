@@ -236,65 +236,104 @@ func (c *calls) answered(id, name string) string {
 // messages translates a conversation; at says of each message's parts where they stand.
 func messages(contents []content) (out []backend.Message, at [][]string, err error) {
 	var open calls
-	for i := range contents {
-		more, places, err := open.turn(&contents[i], fmt.Sprintf("contents[%d]", i))
-		if err != nil {
-			return nil, nil, err
+	for i := 0; i < len(contents); {
+		// Chats of SDKs send an answer back in the pieces that it was streamed in.
+		end := i + 1
+		for contents[i].Role == "model" && end < len(contents) && contents[end].Role == "model" {
+			end++
 		}
-		out, at = append(out, more...), append(at, places...)
+		t := turn{calls: &open, message: backend.Message{Role: backend.User}}
+		for ; i < end; i++ {
+			if err := t.add(&contents[i], fmt.Sprintf("contents[%d]", i)); err != nil {
+				return nil, nil, err
+			}
+		}
+		t.end()
+		out, at = append(out, t.out...), append(at, t.places...)
 	}
 	return out, at, nil
 }
 
-// turn translates one content: a message, and one for each response to a call.
-func (c *calls) turn(from *content, at string) (out []backend.Message, places [][]string, err error) {
-	m := backend.Message{Role: backend.User}
-	switch from.Role {
+// turn is what becomes of one content, or several of a model: a message for each response
+// to a call, and one for the rest.
+type turn struct {
+	calls   *calls
+	message backend.Message
+	at      []string // where the message's parts stand
+	text    strings.Builder
+	textAt  string
+	out     []backend.Message
+	places  [][]string
+}
+
+func (t *turn) add(c *content, at string) error {
+	switch c.Role {
 	case "", "user", "function", "tool":
 	case "model":
-		m.Role = backend.Assistant
+		t.message.Role = backend.Assistant
 	default:
-		return nil, nil, invalid(at+".role", "it is %q, and must be user or model", clip(from.Role))
+		return invalid(at+".role", "it is %q, and must be user or model", clip(c.Role))
 	}
-	if len(from.Parts) == 0 {
-		return nil, nil, invalid(at+".parts", "there are none")
+	if len(c.Parts) == 0 {
+		return invalid(at+".parts", "there are none")
 	}
-	var own []string
-	for j := range from.Parts {
-		p, at := &from.Parts[j], fmt.Sprintf("%s.parts[%d]", at, j)
-		if err := p.check(at); err != nil {
-			return nil, nil, err
-		}
-		switch {
-		case p.FunctionCall != nil:
-			call, err := p.FunctionCall.call(at+".functionCall", m.Role)
-			if err != nil {
-				return nil, nil, err
-			}
-			m.Calls = append(m.Calls, c.add(call))
-		case p.FunctionResponse != nil:
-			t, err := p.FunctionResponse.message(at+".functionResponse", m.Role)
-			if err != nil {
-				return nil, nil, err
-			}
-			t.CallID = c.answered(t.CallID, t.Name)
-			out, places = append(out, t), append(places, slices.Repeat([]string{at}, len(t.Parts)))
-		default:
-			b, ok, err := p.media(at)
-			if err != nil {
-				return nil, nil, err
-			}
-			if ok {
-				m.Parts, own = append(m.Parts, b), append(own, at)
-			}
+	for i := range c.Parts {
+		if err := t.part(&c.Parts[i], fmt.Sprintf("%s.parts[%d]", at, i)); err != nil {
+			return err
 		}
 	}
-	// Responses come before what a user says beside them. A turn of empty texts stays a
-	// turn.
-	if len(out) == 0 || len(m.Parts) > 0 {
-		out, places = append(out, m), append(places, own)
+	return nil
+}
+
+func (t *turn) part(p *part, at string) error {
+	if err := p.check(at); err != nil {
+		return err
 	}
-	return out, places, nil
+	switch {
+	case p.FunctionCall != nil:
+		call, err := p.FunctionCall.call(at+".functionCall", t.message.Role)
+		if err != nil {
+			return err
+		}
+		t.message.Calls = append(t.message.Calls, t.calls.add(call))
+	case p.FunctionResponse != nil:
+		m, err := p.FunctionResponse.message(at+".functionResponse", t.message.Role)
+		if err != nil {
+			return err
+		}
+		m.CallID = t.calls.answered(m.CallID, m.Name)
+		t.out, t.places = append(t.out, m), append(t.places, slices.Repeat([]string{at}, len(m.Parts)))
+	case p.Text != nil && t.message.Role == backend.Assistant:
+		// What a model says goes on where it ended; a user's texts are apart.
+		if t.text.Len() == 0 {
+			t.textAt = at
+		}
+		t.text.WriteString(*p.Text)
+	default:
+		b, ok, err := p.media(at)
+		if err != nil || !ok {
+			return err
+		}
+		t.flush()
+		t.message.Parts, t.at = append(t.message.Parts, b), append(t.at, at)
+	}
+	return nil
+}
+
+// flush ends a text of pieces.
+func (t *turn) flush() {
+	if t.text.Len() > 0 {
+		t.message.Parts, t.at = append(t.message.Parts, backend.Part{Text: t.text.String()}), append(t.at, t.textAt)
+		t.text.Reset()
+	}
+}
+
+// end puts what is left behind the responses. A turn of empty texts stays a turn.
+func (t *turn) end() {
+	t.flush()
+	if len(t.out) == 0 || len(t.message.Parts) > 0 {
+		t.out, t.places = append(t.out, t.message), append(t.places, t.at)
+	}
 }
 
 func (f *functionCall) call(at string, role backend.Role) (backend.Call, error) {

@@ -29,6 +29,8 @@ func TestRequests(t *testing.T) {
 			backend.Request{System: "be\nkind", Messages: hi}},
 		"turns": {`{"contents":[{"parts":[{"text":"a"},{"text":""},{}]},{"role":"model","parts":[{"text":"b","thoughtSignature":"AA=="}]},{"role":"user","parts":[{"text":"c"}]}]}`,
 			backend.Request{Messages: []backend.Message{user("a"), {Role: backend.Assistant, Parts: []backend.Part{{Text: "b"}}}, user("c")}}},
+		"an answer in pieces": {`{"contents":[{"parts":[{"text":"a"}]},{"role":"model","parts":[{"text":"b "}]},{"role":"model","parts":[{"text":"c"}]},{"role":"model","parts":[{"text":""}]},{"role":"model","parts":[{"functionCall":{"name":"f"}}]},{"role":"user","parts":[{"text":"d"}]}]}`,
+			backend.Request{Messages: []backend.Message{user("a"), {Role: backend.Assistant, Parts: []backend.Part{{Text: "b c"}}, Calls: []backend.Call{{ID: "call-0", Name: "f", Arguments: []byte("{}")}}}, user("d")}}},
 		"data": {`{"contents":[{"parts":[{"inlineData":{"data":"AAE=","mimeType":"image/png","displayName":"a.png"},"mediaResolution":{"level":"MEDIA_RESOLUTION_HIGH"}}]}]}`,
 			backend.Request{Messages: []backend.Message{{Role: backend.User, Parts: []backend.Part{{Data: []byte{0, 1}, MIME: "image/png", Name: "a.png"}}}}}},
 		"sampling": {`{` + contents + `,"generationConfig":{"temperature":0.5,"topP":0.9,"topK":40,"seed":-3,"maxOutputTokens":7,"stopSequences":["x","y"],"presencePenalty":1,"frequencyPenalty":-1,"candidateCount":2,"thinkingConfig":{"thinkingBudget":100},"responseModalities":["TEXT"]},"safetySettings":[{"category":"A"}],"labels":{"a":"b"}}`,

@@ -266,7 +266,9 @@ func (q *asked) text(c *backend.Choice) string {
 func (q *asked) parts(c *backend.Choice, sent int) []partOut {
 	out := []partOut{}
 	text := q.text(c)
-	if rest := text[min(sent, len(text)):]; rest != "" || sent == 0 && len(c.Calls) == 0 {
+	rest := text[min(sent, len(text)):]
+	// Without a part a message is invalid to the chats of SDKs, which then forget it.
+	if rest != "" || len(c.Calls) == 0 {
 		out = append(out, partOut{Text: &rest})
 	}
 	for _, call := range c.Calls {
