@@ -63,8 +63,10 @@ var imports = map[string]string{
 	"engine":            "speech model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
 	"engine/enginetest": "encoder model nn speech tensor tokenizer",
 
-	"server":          ". server/backend server/local server/gemini server/openai server/sse studio",
-	"server/backend":  ".",
+	"server":                     ". server/backend server/local server/gemini server/openai server/sse studio",
+	"server/backend":             ".",
+	"server/backend/backendtest": ". server/backend",
+
 	"server/local":    ". disk server/backend",
 	"server/gemini":   ". server/backend server/sse",
 	"server/openai":   ". server/backend server/sse",
