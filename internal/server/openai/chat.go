@@ -213,6 +213,7 @@ func (t *translator) chatMessages(list []json.RawMessage) (system string, out []
 			return "", nil, err
 		}
 		out = append(out, msg)
+		t.where = append(t.where, at+".content")
 	}
 	return strings.Join(systems, "\n\n"), out, nil
 }
@@ -407,7 +408,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 	}
 	resp, err := h.b.Generate(r.Context(), req, nil)
 	if err != nil {
-		return err
+		return t.located(err)
 	}
 	out := chatCompletion{
 		ID: newID("chatcmpl-"), Object: "chat.completion", Created: unix(resp.Created), Model: m.ID,

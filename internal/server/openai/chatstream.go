@@ -40,7 +40,7 @@ func (h *handler) streamChat(w http.ResponseWriter, r *http.Request, body *chatR
 		err = s.end(resp)
 	}
 	if err != nil {
-		s.failData(err)
+		s.failData(t.located(err))
 		return
 	}
 	s.done()

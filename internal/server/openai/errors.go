@@ -92,11 +92,11 @@ func asError(err error) *backend.Error {
 	var e *backend.Error
 	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &e):
-		return e
-	case errors.As(err, &tooLarge):
+	case errors.As(err, &tooLarge): // also where a backend met it while reading
 		return &backend.Error{Kind: backend.TooLarge, Err: err,
 			Message: fmt.Sprintf("the request is larger than the %d bytes that are allowed", tooLarge.Limit)}
+	case errors.As(err, &e):
+		return e
 	case errors.Is(err, context.DeadlineExceeded):
 		return &backend.Error{Kind: backend.Deadline, Message: "the answer took longer than is allowed", Err: err}
 	}

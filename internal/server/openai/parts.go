@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/url"
@@ -21,6 +22,22 @@ type translator struct {
 	ctx   context.Context
 	owner string
 	files []source
+	where []string // in the body, of each message; empty for one of an earlier response
+}
+
+// located says where in the body something is wrong that a backend found in a message.
+func (t *translator) located(err error) error {
+	var e *backend.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	var i int
+	if _, scanErr := fmt.Sscanf(e.Param, "messages[%d]", &i); scanErr != nil || i < 0 || i >= len(t.where) {
+		return err
+	}
+	moved := *e
+	moved.Param = t.where[i]
+	return &moved
 }
 
 // source is something of a request that evidence may name.

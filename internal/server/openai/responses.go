@@ -135,6 +135,7 @@ func (h *handler) newTurn(r *http.Request, body *responseRequest) (*turn, error)
 		u.systems = append(u.systems, before.systems...)
 		u.req.Messages = append(u.req.Messages, before.messages...)
 		u.t.files = append(u.t.files, before.files...)
+		u.t.where = make([]string, len(before.messages))
 	}
 	if err := u.input(); err != nil {
 		return nil, err
@@ -222,7 +223,7 @@ func (u *turn) input() error {
 			return err
 		}
 		u.items = append(u.items, inputItem{Type: "message", ID: newID("msg_"), Role: "user", Status: "completed", Body: content})
-		u.req.Messages = append(u.req.Messages, backend.Message{Role: backend.User, Parts: textPart(text)})
+		u.add(backend.Message{Role: backend.User, Parts: textPart(text)}, "input")
 		return nil
 	}
 	var list []json.RawMessage
@@ -278,12 +279,12 @@ func (u *turn) item(item *inputItem, at string) error {
 			u.req.Messages[n-1] = last
 			return nil
 		}
-		u.req.Messages = append(u.req.Messages, backend.Message{Role: backend.Assistant, Calls: []backend.Call{call}})
+		u.add(backend.Message{Role: backend.Assistant, Calls: []backend.Call{call}}, at)
 		return nil
 	case "function_call_output":
 		m, err := u.t.result(item.CallID, item.Output, at+".call_id", at+".output", u.req.Messages)
 		if err == nil {
-			u.req.Messages = append(u.req.Messages, m)
+			u.add(m, at+".output")
 		}
 		return err
 	case "":
@@ -311,8 +312,14 @@ func (u *turn) message(item *inputItem, at string) error {
 	if m.Parts, err = u.t.content(item.Body, at+".content", may); err != nil {
 		return err
 	}
-	u.req.Messages = append(u.req.Messages, m)
+	u.add(m, at+".content")
 	return nil
+}
+
+// add adds a message that stands at a place in the body.
+func (u *turn) add(m backend.Message, at string) {
+	u.req.Messages = append(u.req.Messages, m)
+	u.t.where = append(u.t.where, at)
 }
 
 // wireResponse is a response as it is sent.
@@ -499,7 +506,7 @@ func (h *handler) createResponse(w http.ResponseWriter, r *http.Request) error {
 	}
 	resp, err := h.b.Generate(r.Context(), u.req, nil)
 	if err != nil {
-		return err
+		return u.t.located(err)
 	}
 	if err := u.complete(resp, newID("msg_")); err != nil {
 		return err
@@ -520,7 +527,7 @@ func (h *handler) countResponse(w http.ResponseWriter, r *http.Request) error {
 	}
 	usage, err := h.b.Count(r.Context(), u.req)
 	if err != nil {
-		return err
+		return u.t.located(err)
 	}
 	writeJSON(w, http.StatusOK, map[string]any{"object": "response.input_tokens", "input_tokens": usage.Prompt})
 	return nil

@@ -36,7 +36,7 @@ func (h *handler) streamResponse(w http.ResponseWriter, r *http.Request, u *turn
 		err = s.end(resp)
 	}
 	if err != nil {
-		s.failed(err)
+		s.failed(u.t.located(err))
 	}
 }
 
