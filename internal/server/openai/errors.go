@@ -92,6 +92,8 @@ func asError(err error) *backend.Error {
 	var e *backend.Error
 	var tooLarge *http.MaxBytesError
 	switch {
+	case errors.As(err, &e) && e.Kind == backend.TooLarge:
+		return e
 	case errors.As(err, &tooLarge): // also where a backend met it while reading
 		return &backend.Error{Kind: backend.TooLarge, Err: err,
 			Message: fmt.Sprintf("the request is larger than the %d bytes that are allowed", tooLarge.Limit)}

@@ -153,12 +153,16 @@ func decode(data []byte, path string, v any) error {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &typ):
-		return invalid(joinPath(path, typ.Field), "this cannot be a JSON %s", typ.Value)
+		return invalid(joinPath(path, embedded.Replace(typ.Field)), "this cannot be a JSON %s", typ.Value)
 	case errors.As(err, &syntax):
 		return invalid(path, "this is not JSON: %v, at byte %d", err, syntax.Offset)
 	}
 	return invalid(path, "this is not JSON: %v", err)
 }
+
+// embedded takes the names of structs that others embed out of a field's path: they
+// are not in the JSON.
+var embedded = strings.NewReplacer("sampling.", "", "wireSchema.", "", "allowedTools.", "")
 
 // joinPath writes where a field is: "messages[2]" and "content" are
 // "messages[2].content".

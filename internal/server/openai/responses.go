@@ -433,9 +433,9 @@ func (u *turn) prepare() error {
 			u.size += int64(len(p.Text) + len(p.Data))
 		}
 	}
-	if o.Store && u.size > maxOwnerBytes {
+	if limit := u.t.h.responses.ownerBytes; o.Store && u.size > limit {
 		if b.Store != nil {
-			return invalid("store", "the conversation has %d bytes, and at most %d are kept: set store to false, or upload files", u.size, maxOwnerBytes)
+			return invalid("store", "the conversation has %d bytes, and at most %d are kept: set store to false, or upload files", u.size, limit)
 		}
 		o.Store = false
 	}

@@ -34,10 +34,16 @@ type responseStore struct {
 	all   *list.List // of *storedResponse, latest used first
 	byID  map[string]*list.Element
 	bytes int64
+	// Bounds; tests have smaller ones.
+	ownerCount           int
+	ownerBytes, allBytes int64
 }
 
 func newResponseStore() *responseStore {
-	return &responseStore{all: list.New(), byID: map[string]*list.Element{}}
+	return &responseStore{
+		all: list.New(), byID: map[string]*list.Element{},
+		ownerCount: maxOwnerResponses, ownerBytes: maxOwnerBytes, allBytes: maxStoredBytes,
+	}
 }
 
 func (s *responseStore) put(owner string, r *storedResponse) {
@@ -51,13 +57,13 @@ func (s *responseStore) put(owner string, r *storedResponse) {
 		next := e.Next()
 		if v := e.Value.(*storedResponse); v.owner == owner {
 			count++
-			if size += v.size; count > maxOwnerResponses || size > maxOwnerBytes {
+			if size += v.size; count > s.ownerCount || size > s.ownerBytes {
 				s.remove(e)
 			}
 		}
 		e = next
 	}
-	for s.bytes > maxStoredBytes {
+	for s.bytes > s.allBytes {
 		s.remove(s.all.Back())
 	}
 }
@@ -73,7 +79,7 @@ func (s *responseStore) find(owner, id string) (*list.Element, error) {
 	e := s.byID[id]
 	if e == nil || e.Value.(*storedResponse).owner != owner {
 		return nil, backend.Errorf(backend.NotFound,
-			"response %q is not kept here: the latest %d of a key are, up to %d MiB, until the server ends", clip(id), maxOwnerResponses, maxOwnerBytes>>20)
+			"response %q is not kept here: the latest %d of a key are, up to %d MiB, until the server ends", clip(id), s.ownerCount, s.ownerBytes>>20)
 	}
 	return e, nil
 }
