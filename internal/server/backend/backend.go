@@ -37,6 +37,7 @@ type Backend interface {
 	Files(ctx context.Context, owner string) ([]File, error)
 	// Content opens a stored file.
 	Content(ctx context.Context, owner, id string) (io.ReadSeekCloser, error)
+	// DeleteFile deletes a file, or gives up an upload that is not finished, by its ID.
 	DeleteFile(ctx context.Context, owner, id string) error
 
 	// Store reads messages into a stored context; emit may be nil.

@@ -241,6 +241,10 @@ func (f *Fake) DeleteFile(_ context.Context, owner, id string) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if up, err := f.upload(owner, id); err == nil && !up.Done {
+		delete(f.uploads, key{owner, id})
+		return nil
+	}
 	if _, err := f.file(owner, id); err != nil {
 		return err
 	}
