@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,7 @@ func (h *handler) createFile(w http.ResponseWriter, r *http.Request) error {
 		return &backend.Error{Kind: backend.Invalid, Message: "a form (multipart/form-data) with file and purpose is wanted", Err: err}
 	}
 	u := formUpload{h: h, r: r, owner: backend.Owner(r.Context())}
+	defer u.giveUp()
 	for n := 0; ; n++ {
 		p, err := form.NextPart()
 		if err == io.EOF {
@@ -112,6 +114,18 @@ type formUpload struct {
 	purpose string
 	begun   string // purpose that the upload was announced with
 	upload  *backend.Upload
+	done    bool
+}
+
+// giveUp deletes what came of a form that failed.
+func (u *formUpload) giveUp() {
+	if u.upload == nil || u.done {
+		return
+	}
+	// The client may have left; what it leaves behind is deleted all the same.
+	if err := u.h.b.DeleteFile(context.WithoutCancel(u.r.Context()), u.owner, u.upload.ID); err != nil {
+		u.h.o.Log.WarnContext(u.r.Context(), "openai: an upload that failed stays until it is given up", "error", err)
+	}
 }
 
 func (u *formUpload) field(p *multipart.Part) error {
@@ -160,16 +174,18 @@ func (u *formUpload) file(p *multipart.Part) error {
 	if u.begun == "" {
 		u.begun = "user_data"
 	}
-	u.upload, err = u.h.b.Begin(ctx, backend.NewUpload{
+	begun, err := u.h.b.Begin(ctx, backend.NewUpload{
 		Owner: u.owner, Name: baseName(p.FileName()), MIME: typ, Purpose: u.begun, Size: -1,
 	})
 	if err != nil {
 		return within(err, "file")
 	}
-	u.upload, err = u.h.b.Append(ctx, u.owner, u.upload.ID, 0, p)
+	u.upload = begun
+	got, err := u.h.b.Append(ctx, u.owner, u.upload.ID, 0, p)
 	if err != nil {
 		return within(err, "file")
 	}
+	u.upload = got
 	return nil
 }
 
@@ -193,7 +209,9 @@ func (u *formUpload) finish() (*backend.File, error) {
 			return nil, err
 		}
 	}
-	return u.h.b.Finish(ctx, u.owner, u.upload.ID)
+	f, err := u.h.b.Finish(ctx, u.owner, u.upload.ID)
+	u.done = err == nil
+	return f, err
 }
 
 func (h *handler) listFiles(w http.ResponseWriter, r *http.Request) error {

@@ -2,6 +2,8 @@ package openai
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -148,6 +150,35 @@ func TestFilePages(t *testing.T) {
 	wantError(t, c.get("/v1/files?limit=x"), 400, "limit", "", "1 to 10000")
 	wantError(t, c.get("/v1/files?order=up"), 400, "order", "", "asc, desc")
 	wantError(t, c.get("/v1/files?after=nobody"), 400, "after", "", "not in the list")
+}
+
+// uploads remembers the last upload's ID.
+type uploads struct {
+	*backendtest.Fake
+	id string
+}
+
+func (u *uploads) Begin(ctx context.Context, n backend.NewUpload) (*backend.Upload, error) {
+	up, err := u.Fake.Begin(ctx, n)
+	if err == nil {
+		u.id = up.ID
+	}
+	return up, err
+}
+
+func TestUploadsThatFailAreGivenUp(t *testing.T) {
+	u := &uploads{Fake: backendtest.New()}
+	c := &client{t, New(u, Options{}), "ann"}
+	wantError(t, c.form(field{"file", "a.txt", "text/plain", "x"}), 400, "purpose", "", "missing")
+	var e *backend.Error
+	if _, err := u.Upload(t.Context(), "ann", u.id); u.id == "" || !errors.As(err, &e) || e.Kind != backend.NotFound {
+		t.Errorf("upload %q is still there: %v", u.id, err)
+	}
+	u.id = ""
+	ok(t, c.form(field{"file", "a.txt", "text/plain", "x"}, field{"purpose", "", "", "user_data"}))
+	if _, err := u.Upload(t.Context(), "ann", u.id); err != nil {
+		t.Errorf("a finished upload is given up: %v", err)
+	}
 }
 
 func TestFormsThatAreWrong(t *testing.T) {
