@@ -35,9 +35,11 @@ type responseRequest struct {
 	CachedContent  string            `json:"cached_content"`
 
 	// What cannot be honoured.
+	AccessPrograms    json.RawMessage `json:"access_programs"`
 	Background        json.RawMessage `json:"background"`
 	ContextManagement json.RawMessage `json:"context_management"`
 	Conversation      json.RawMessage `json:"conversation"`
+	Image             json.RawMessage `json:"image"`
 	Moderation        json.RawMessage `json:"moderation"`
 	Prompt            json.RawMessage `json:"prompt"`
 	Reasoning         *struct {
@@ -61,9 +63,11 @@ func (b *responseRequest) unsupported() error {
 		raw      json.RawMessage
 		harmless []string
 	}{
+		{"access_programs", b.AccessPrograms, nil},
 		{"background", b.Background, []string{"false"}},
 		{"context_management", b.ContextManagement, []string{"[]"}},
 		{"conversation", b.Conversation, nil},
+		{"image", b.Image, nil},
 		{"moderation", b.Moderation, nil},
 		{"prompt", b.Prompt, nil},
 	} {
