@@ -95,3 +95,9 @@ func Errorf(k Kind, format string, args ...any) *Error {
 	}
 	return e
 }
+
+// Purposer is a Backend that can be told later what an upload is for: OpenAI's SDKs
+// send a file's purpose after its content. It is called before Finish.
+type Purposer interface {
+	SetPurpose(ctx context.Context, owner, upload, purpose string) error
+}

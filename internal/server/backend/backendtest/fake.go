@@ -46,7 +46,10 @@ type Fake struct {
 // key keeps what belongs to one owner apart from what belongs to others.
 type key struct{ owner, id string }
 
-var _ backend.Backend = (*Fake)(nil)
+var (
+	_ backend.Backend  = (*Fake)(nil)
+	_ backend.Purposer = (*Fake)(nil)
+)
 
 // New returns a backend with three models, [Native] being the default.
 func New() *Fake {

@@ -118,6 +118,20 @@ func (f *Fake) upload(owner, id string) (*upload, error) {
 	return up, nil
 }
 
+// SetPurpose implements [backend.Purposer].
+func (f *Fake) SetPurpose(_ context.Context, owner, id, purpose string) error {
+	if err := f.failure("SetPurpose"); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	up, err := f.upload(owner, id)
+	if err == nil {
+		up.new.Purpose = purpose
+	}
+	return err
+}
+
 // Finish implements [backend.Backend].
 func (f *Fake) Finish(_ context.Context, owner, id string) (*backend.File, error) {
 	if err := f.failure("Finish"); err != nil {
