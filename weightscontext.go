@@ -47,6 +47,12 @@ func (s Sampling) engine() (engine.GenerateOptions, error) {
 	return o, nil
 }
 
+// Check reports what is wrong with the options or the schema.
+func (s Sampling) Check() error {
+	_, err := s.engine()
+	return err
+}
+
 // WeightsOptions say how open weights read and answer. The zero value is a good
 // default.
 type WeightsOptions struct {

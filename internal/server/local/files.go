@@ -631,7 +631,10 @@ func unreadable(name string, skipped []handscroll.Skipped) error {
 
 // clean writes an error without a path of this machine.
 func clean(err error, path, name string) string {
-	s := strings.ReplaceAll(err.Error(), path, name)
+	s := err.Error()
+	if path != "" {
+		s = strings.ReplaceAll(s, path, name)
+	}
 	return strings.TrimPrefix(strings.TrimPrefix(s, "engine: "), "media: ")
 }
 

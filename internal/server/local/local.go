@@ -63,7 +63,15 @@ type Backend struct {
 	lock   *os.File
 	models []*model
 
-	files *files
+	files    *files
+	entries  *entries
+	sessions *sessions
+	stored   *shelf
+	turns    turns
+	count    counters
+	roomMu   sync.Mutex // held while room is made
+	quota    int64 // bytes on disk
+	memory   int64      // that contexts in use may take; 0 is not known
 
 	life     context.Context // ends when what still runs is to stop
 	stop     context.CancelFunc
@@ -72,6 +80,8 @@ type Backend struct {
 	requests sync.WaitGroup // that run
 	running  sync.WaitGroup // work in the background
 }
+
+var _ backend.Backend = (*Backend)(nil)
 
 // New opens the directory and the models. The weights of open models are laid out in
 // memory now, so that the first request does not wait for it.
@@ -94,7 +104,7 @@ func New(o Options) (*Backend, error) {
 	if len(o.Models) == 0 {
 		o.Models = []ModelSpec{{ID: "handscroll"}}
 	}
-	for _, d := range []string{"", "blobs", "files", "uploads", "entries", "stored", "tmp"} {
+	for _, d := range []string{"", "blobs", "files", "uploads", "entries", "sessions", "stored", "tmp"} {
 		if err := os.MkdirAll(filepath.Join(o.Dir, d), 0o700); err != nil {
 			return nil, fmt.Errorf("local: %w", err)
 		}
@@ -124,9 +134,30 @@ func (b *Backend) open() error {
 	if err := empty(filepath.Join(b.opts.Dir, "tmp")); err != nil {
 		return err
 	}
-	var err error
-	b.files, err = openFiles(b)
-	return err
+	if b.memory = b.opts.MaxMemory; b.memory <= 0 {
+		b.memory = handscroll.FreeMemory()
+	}
+	err := b.findQuota()
+	if err != nil {
+		return err
+	}
+	if b.files, err = openFiles(b); err != nil {
+		return err
+	}
+	if b.entries, err = openEntries(b); err != nil {
+		return err
+	}
+	if b.sessions, err = openSessions(b); err != nil {
+		return err
+	}
+	if b.stored, err = openShelf(b); err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, r := range b.stored.list {
+		known[r.ID] = true
+	}
+	return b.sessions.dropStrays(known)
 }
 
 // sweep deletes what has expired, until the backend closes.
@@ -139,7 +170,9 @@ func (b *Backend) sweep() {
 			return
 		case <-tick.C:
 		}
-		b.files.sweep(time.Now())
+		now := time.Now()
+		b.files.sweep(now)
+		b.stored.sweep(now)
 	}
 }
 
@@ -302,4 +335,5 @@ type model struct {
 	fingerprint string
 	native      *handscroll.Model
 	weights     *handscroll.Weights
+	gate        *gate
 }

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/handscroll/handscroll"
@@ -48,6 +48,11 @@ func (b *Backend) openModel(spec ModelSpec) (*model, error) {
 		if native, err = handscroll.IsNative(spec.Path); err != nil {
 			return nil, err
 		}
+	}
+	m.gate = &gate{queue: b.opts.Queue}
+	m.gate.limit = [2]int{quick: max(2, runtime.GOMAXPROCS(0)), long: 4}
+	if !native {
+		m.gate.limit = [2]int{quick: 32, long: 8} // they share passes
 	}
 	if native {
 		return m, m.openNative(spec.Path, b.opts.MaxMemory)
@@ -93,6 +98,7 @@ func (m *model) openWeights(path string) (err error) {
 	m.Name = m.weights.Name()
 	m.Description = fmt.Sprintf("Open weights of the architecture %s, %s.", info.Architecture, info.Type)
 	m.InputLimit, m.OutputLimit = info.Context, info.Context
+	m.Embeds, m.EmbedDims = true, info.Width
 	return nil
 }
 
@@ -118,27 +124,36 @@ func (b *Backend) shut(ctx context.Context) error {
 		b.running.Wait()
 	}()
 	<-ended // what is stopped ends within a chunk
-	return errors.Join(b.closeModels(), b.lock.Close())
+	return errors.Join(b.entries.close(), b.sessions.close(), b.closeModels(), b.lock.Close())
 }
 
-// quota is how many bytes contexts and files may take.
-func (b *Backend) quota() int64 {
-	if b.opts.Quota > 0 {
-		return b.opts.Quota
+// findQuota sets how many bytes contexts and files may take: a tenth of what is free
+// or taken by them already.
+func (b *Backend) findQuota() error {
+	if b.quota = b.opts.Quota; b.quota > 0 {
+		return nil
 	}
-	free, err := disk.Free(filepath.Join(b.opts.Dir))
+	free, err := disk.Free(b.opts.Dir)
 	if err != nil {
-		b.log.Error("free space", "err", err)
-		return maxQuota
+		return fmt.Errorf("local: %w", err)
 	}
-	return min(maxQuota, free/10)
+	b.quota = min(maxQuota, (free+treeSize(b.opts.Dir))/10)
+	return nil
 }
 
-// room makes sure that n more bytes may be written.
+// room makes sure that n more bytes may be written, by evicting contexts if need be.
 func (b *Backend) room(n int64) error {
-	used := b.files.bytes()
-	if quota := b.quota(); used+n > quota {
-		return backend.Errorf(backend.Unavailable, "files and contexts take %d bytes of the %d that they may take on the server's disk, and %d more are wanted: delete some", used, quota, n)
+	b.roomMu.Lock()
+	defer b.roomMu.Unlock()
+	used := func() int64 {
+		entries, _ := b.entries.bytes()
+		return entries + b.files.bytes() + b.sessions.diskBytes()
+	}
+	if over := used() + n - b.quota; over > 0 {
+		b.entries.evict(over)
+	}
+	if used := used(); used+n > b.quota {
+		return backend.Errorf(backend.Unavailable, "files and stored contexts take %d bytes of the %d that they may take on the server's disk, and %d more are wanted: delete some", used, b.quota, n)
 	}
 	return nil
 }

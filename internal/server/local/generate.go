@@ -1,0 +1,50 @@
+package local
+
+import (
+	"context"
+
+	"github.com/handscroll/handscroll/internal/server/backend"
+)
+
+// Generate answers a request.
+func (b *Backend) Generate(ctx context.Context, r *backend.Request, emit func(backend.Event) error) (*backend.Response, error) {
+	ctx, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	m, err := b.model(r.Model)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.Messages) == 0 {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "messages", Message: "there are no messages"}
+	}
+	if r.Count > maxChoices {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "n", Message: "at most 16 answers at a time"}
+	}
+	if m.native != nil {
+		return b.generateNative(ctx, m, r, emit)
+	}
+	return b.generateWeights(ctx, m, r, emit)
+}
+
+// maxChoices is how many answers a request may ask for.
+const maxChoices = 16
+
+// Count counts a request's tokens.
+func (b *Backend) Count(ctx context.Context, r *backend.Request) (*backend.Usage, error) {
+	ctx, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	m, err := b.model(r.Model)
+	if err != nil {
+		return nil, err
+	}
+	if m.native != nil {
+		return b.countNative(ctx, m, r)
+	}
+	return b.countWeights(ctx, m, r)
+}
