@@ -2,17 +2,19 @@ package local
 
 import (
 	"context"
+	"errors"
 
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
 // Generate answers a request.
-func (b *Backend) Generate(ctx context.Context, r *backend.Request, emit func(backend.Event) error) (*backend.Response, error) {
+func (b *Backend) Generate(ctx context.Context, r *backend.Request, emit func(backend.Event) error) (_ *backend.Response, err error) {
 	ctx, done, err := b.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	defer func() { err = b.stopped(err) }()
 	m, err := b.model(r.Model)
 	if err != nil {
 		return nil, err
@@ -47,4 +49,12 @@ func (b *Backend) Count(ctx context.Context, r *backend.Request) (*backend.Usage
 		return b.countNative(ctx, m, r)
 	}
 	return b.countWeights(ctx, m, r)
+}
+
+// stopped makes an error of the server's end out of one of a request that it ended.
+func (b *Backend) stopped(err error) error {
+	if b.life.Err() != nil && errors.Is(err, context.Canceled) {
+		return errClosing()
+	}
+	return err
 }

@@ -70,7 +70,7 @@ type Backend struct {
 	turns    turns
 	count    counters
 	roomMu   sync.Mutex // held while room is made
-	quota    int64 // bytes on disk
+	quota    int64      // bytes on disk
 	memory   int64      // that contexts in use may take; 0 is not known
 
 	life     context.Context // ends when what still runs is to stop

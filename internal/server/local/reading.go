@@ -35,8 +35,8 @@ func (s *entries) read(ctx context.Context, j *job, own []*unit, keep bool) erro
 	if err != nil {
 		return err
 	}
-	err = s.fill(ctx, j, e, own, parts)
-	return s.settle(e, own, parts, err)
+	stopped, err := s.fill(ctx, j, e, parts)
+	return s.settle(e, own, parts, stopped, err)
 }
 
 // opened is what units hold, and how long it will be.
@@ -173,11 +173,11 @@ func (e *entry) goesOn(own []*unit) bool {
 	return left > 0
 }
 
-// fill reads parts into an entry.
-func (s *entries) fill(ctx context.Context, j *job, e *entry, own []*unit, o *opened) error {
+// fill reads parts into an entry. stopped says that it can be read on.
+func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stopped bool, err error) {
 	if e.disk {
 		if err := s.b.room(int64(o.fresh)*int64(j.m.native.EntryBytes()) + o.bytes); err != nil {
-			return err
+			return false, err
 		}
 	}
 	opts := handscroll.ContextOptions{Threads: s.b.opts.Threads}
@@ -186,7 +186,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, own []*unit, o *op
 	case e.disk:
 		c, err := j.m.native.OpenContext(s.dir(e.ID), opts)
 		if err != nil {
-			return err
+			return false, err
 		}
 		e.c = c
 	default:
@@ -195,7 +195,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, own []*unit, o *op
 	turn := &reader{t: &s.b.turns}
 	if j.pass.c == long {
 		if err := turn.take(ctx); err != nil {
-			return err
+			return true, err
 		}
 		defer turn.give()
 	} else {
@@ -210,7 +210,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, own []*unit, o *op
 	defer func() {
 		s.b.count.read(int64(max(0, e.c.Tokens()-before)), time.Since(begin))
 	}()
-	err := e.c.Read(ctx, o.list, func(p handscroll.Progress) {
+	err = e.c.Read(ctx, o.list, func(p handscroll.Progress) {
 		if err := t.report(p); err != nil {
 			stop(err)
 			return
@@ -221,20 +221,17 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, own []*unit, o *op
 			}
 		}
 	})
-	if err == nil {
-		return nil
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return true, ended(cause)
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		return ended(cause)
-	}
-	return err
+	return false, err
 }
 
 // progressEvery is how often progress is reported at most.
 const progressEvery = 100 * time.Millisecond
 
 // settle notes what has been read and makes errors those of a request.
-func (s *entries) settle(e *entry, own []*unit, o *opened, failed error) error {
+func (s *entries) settle(e *entry, own []*unit, o *opened, stopped bool, failed error) error {
 	var found []handscroll.Source
 	if e.c != nil {
 		found = e.c.Sources()
@@ -253,7 +250,6 @@ func (s *entries) settle(e *entry, own []*unit, o *opened, failed error) error {
 			any, s.units[r.Key] = true, e
 		}
 	}
-	stopped := errors.Is(failed, context.Canceled) || errors.Is(failed, context.DeadlineExceeded)
 	if failed != nil && !stopped {
 		// What was left will not be read on.
 		e.Units = slices.DeleteFunc(e.Units, func(r *unitRecord) bool { return !r.Done })

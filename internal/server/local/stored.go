@@ -128,12 +128,13 @@ func otherModel(s *storedRecord, model string) error {
 }
 
 // Store reads messages into a stored context.
-func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(backend.Event) error) (*backend.Stored, error) {
+func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(backend.Event) error) (_ *backend.Stored, err error) {
 	ctx, done, err := b.begin(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	defer func() { err = b.stopped(err) }()
 	m, err := b.model(n.Model)
 	if err != nil {
 		return nil, err
