@@ -47,8 +47,11 @@ func (s Sampling) engine() (engine.GenerateOptions, error) {
 	return o, nil
 }
 
-// Check reports what is wrong with the options or the schema.
+// Check reports what is wrong with the options, the stop texts or the schema.
 func (s Sampling) Check() error {
+	if _, err := sample.NewStops(s.Stop); err != nil {
+		return err
+	}
 	_, err := s.engine()
 	return err
 }

@@ -107,9 +107,7 @@ func openEntries(b *Backend) (*entries, error) {
 				e.m = m
 			}
 		}
-		if e.m == nil {
-			continue // of a model that is not served any more
-		}
+		// Without a model it is one that is not served now: it waits, or is evicted.
 		if fi, err := d.Info(); err == nil {
 			e.used = fi.ModTime()
 		}
@@ -227,6 +225,14 @@ func (s *entries) gather(ctx context.Context, j *job, keep bool) (*gathered, err
 			}
 			own = append(own, u)
 		}
+		if e := s.closed(j.p.units); len(own) == 0 && wait == nil && e != nil {
+			e.busy = make(chan struct{})
+			s.mu.Unlock()
+			if err := s.open(e); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		if len(own) == 0 && wait == nil {
 			g, wait, err := s.collect(j, fresh)
 			s.mu.Unlock()
@@ -293,14 +299,6 @@ func (s *entries) collect(j *job, fresh map[string]bool) (*gathered, chan struct
 	}
 	for _, u := range j.p.units {
 		e := s.units[u.key]
-		if e.c == nil {
-			if err := s.open(e); err != nil {
-				for _, h := range g.held {
-					s.unref(h)
-				}
-				return nil, nil, err
-			}
-		}
 		i := slices.IndexFunc(e.Units, func(r *unitRecord) bool { return r.Key == u.key })
 		r := e.Units[i]
 		s.ref(e)
@@ -322,10 +320,24 @@ func add(dst, src map[backend.Modality]int) {
 	}
 }
 
-// open opens an entry of the disk; s.mu is held. A damaged one is deleted, and its
-// units are to be read again.
+// closed returns an entry of units that is to be opened, or nil; s.mu is held.
+func (s *entries) closed(units []*unit) *entry {
+	for _, u := range units {
+		if e := s.units[u.key]; e != nil && e.c == nil && e.busy == nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// open opens an entry of the disk, which is busy meanwhile. A damaged one is deleted,
+// and its units are to be read again.
 func (s *entries) open(e *entry) error {
 	c, err := e.m.native.OpenContext(s.dir(e.ID), handscroll.ContextOptions{Threads: s.b.opts.Threads})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(e.busy)
+	e.busy = nil
 	if err == nil {
 		e.c = c
 		return nil
@@ -334,13 +346,9 @@ func (s *entries) open(e *entry) error {
 	var damaged *handscroll.FormatError
 	if errors.As(err, &damaged) && e.pins == 0 {
 		s.remove(e)
+		return nil // it is read again
 	}
-	out := backend.Errorf(backend.Unavailable, "what was read of the prompt before is damaged: ask again to have it read anew")
-	if e.pins > 0 {
-		out = backend.Errorf(backend.Internal, "the stored context is damaged: delete it and create it again")
-	}
-	out.Err = err
-	return out
+	return &backend.Error{Kind: backend.Internal, Message: "what was read of the prompt before cannot be opened: delete the stored context and create it again", Err: err}
 }
 
 // remove deletes an entry that nobody uses; s.mu is held.

@@ -276,7 +276,9 @@ func (f *files) append(ctx context.Context, u *upload, r io.Reader) (err error) 
 		n, readErr := r.Read(buf)
 		if u.Size+int64(n) > limit {
 			// Nothing of a piece that is too long is kept.
+			f.mu.Lock()
 			u.Size, u.sum = began, nil
+			f.mu.Unlock()
 			if err := file.Truncate(began); err != nil {
 				return f.b.diskError("the upload", err)
 			}

@@ -25,14 +25,19 @@ func (b *Backend) Generate(ctx context.Context, r *backend.Request, emit func(ba
 	if r.Count > maxChoices {
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "n", Message: "at most 16 answers at a time"}
 	}
+	if r.Logprobs > maxLogprobs {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "top_logprobs", Message: "at most 20 of the likeliest tokens at each place"}
+	}
 	if m.native != nil {
 		return b.generateNative(ctx, m, r, emit)
 	}
 	return b.generateWeights(ctx, m, r, emit)
 }
 
-// maxChoices is how many answers a request may ask for.
-const maxChoices = 16
+const (
+	maxChoices  = 16 // answers that a request may ask for
+	maxLogprobs = 20 // tokens at each place
+)
 
 // Count counts a request's tokens.
 func (b *Backend) Count(ctx context.Context, r *backend.Request) (*backend.Usage, error) {

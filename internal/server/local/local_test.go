@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -585,5 +586,52 @@ func TestClose(t *testing.T) {
 	a := generate(t, b, request(text(hay), text(gateAsk)))
 	if st := b.Stats(); st.ReadTokens >= int64(a.Usage.Prompt) {
 		t.Errorf("%d of %d tokens read", st.ReadTokens, a.Usage.Prompt)
+	}
+}
+
+// When the disk is full nothing half-written stays.
+func TestDiskFull(t *testing.T) {
+	b := open(t, Options{})
+	s, m := b.entries, b.models[0]
+	pr := b.newPrompter(m, "")
+	pr.text(haystack(1, 20<<10, ""), "message 1", "")
+	u := pr.p.units[0]
+	e, err := s.place(m, pr.p.units, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	failed := fmt.Errorf("kvcache: %w", &os.PathError{Op: "write", Path: b.opts.Dir, Err: syscall.ENOSPC})
+	err = s.settle(e, pr.p.units, &opened{}, false, failed)
+	wantKind(t, err, backend.Unavailable, "full")
+	if strings.Contains(err.Error(), b.opts.Dir) {
+		t.Errorf("%q tells a path", err)
+	}
+	if left, err := os.ReadDir(filepath.Join(b.opts.Dir, "entries")); err != nil || len(left) > 0 || s.find(u.key) != nil {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// A stored context of a model that is not served now stays for when it is.
+func TestModelGone(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, Options{Dir: dir, Models: []ModelSpec{{ID: "one"}}})
+	n := backend.NewStored{Model: "one", Messages: say(text(gateLine))}
+	s, err := b.Store(t.Context(), n, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.crash()
+	weights := []ModelSpec{{"tiny", tiny(t)}}
+	b = open(t, Options{Dir: dir, Models: weights})
+	r := tinyRequest(text(gateAsk))
+	r.Context = s.ID
+	_, err = b.Generate(t.Context(), r, nil)
+	wantKind(t, err, backend.Invalid, "one", "tiny")
+	b.crash()
+	b = open(t, Options{Dir: dir, Models: append(weights, ModelSpec{ID: "one"})})
+	r = request(text(gateAsk))
+	r.Model, r.Context = "one", s.ID
+	if a := generate(t, b, r); !strings.Contains(a.Choices[0].Text, "4471") || b.Stats().ReadTokens != 0 {
+		t.Errorf("%q, %d tokens read", a.Choices[0].Text, b.Stats().ReadTokens)
 	}
 }

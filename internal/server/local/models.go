@@ -57,7 +57,7 @@ func (b *Backend) openModel(spec ModelSpec) (*model, error) {
 	if native {
 		return m, m.openNative(spec.Path, b.opts.MaxMemory)
 	}
-	return m, m.openWeights(spec.Path)
+	return m, m.openWeights(spec.Path, b.opts.Threads)
 }
 
 func (m *model) openNative(path string, memory int64) (err error) {
@@ -86,9 +86,12 @@ func (m *model) openNative(path string, memory int64) (err error) {
 	return nil
 }
 
-func (m *model) openWeights(path string) (err error) {
+func (m *model) openWeights(path string, threads int) (err error) {
 	if m.weights, err = handscroll.OpenWeights(path); err != nil {
 		return err
+	}
+	if threads > 0 {
+		m.weights.SetThreads(threads)
 	}
 	if err := m.weights.Prepare(0, nil); err != nil {
 		return errors.Join(err, m.weights.Close())

@@ -31,7 +31,7 @@ func checkNative(m *model, r *backend.Request) error {
 	return nil
 }
 
-// native makes the prompt of a request. It must be released.
+// nativePrompt makes the prompt of a request. It must be released.
 func (b *Backend) nativePrompt(ctx context.Context, m *model, r *backend.Request) (*prompt, error) {
 	pr := b.newPrompter(m, r.Owner)
 	if err := b.fillPrompt(ctx, pr, r); err != nil {
@@ -47,8 +47,8 @@ func (b *Backend) fillPrompt(ctx context.Context, pr *prompter, r *backend.Reque
 		if err != nil {
 			return err
 		}
-		if s.Model != r.Model {
-			return otherModel(s, r.Model)
+		if err := s.fits(pr.m); err != nil {
+			return err
 		}
 		pr.stored(s)
 	}
@@ -209,8 +209,8 @@ func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request)
 		if err != nil {
 			return nil, err
 		}
-		if s.Model != r.Model {
-			return nil, otherModel(s, r.Model)
+		if err := s.fits(m); err != nil {
+			return nil, err
 		}
 		pr.stored(s)
 	}

@@ -26,8 +26,9 @@ type shelf struct {
 // storedRecord is a stored context. It does not change, but for its times.
 type storedRecord struct {
 	backend.Stored
-	Turns int          // messages
-	Units []storedUnit // of the native model
+	Fingerprint string       // of the model
+	Turns       int          // messages
+	Units       []storedUnit // of the native model
 	// Of open weights: what the prompt begins with.
 	System     string             `json:",omitempty"`
 	Messages   []backend.Message  `json:",omitempty"`
@@ -45,13 +46,8 @@ func openShelf(b *Backend) (*shelf, error) {
 	s := &shelf{b: b, list: map[string]*storedRecord{}}
 	return s, b.eachRecord("stored", func() any { return new(storedRecord) }, func(path string, v any) error {
 		r := v.(*storedRecord)
-		m, err := b.model(r.Model)
-		if err != nil {
-			b.log.Warn("a stored context is of a model that is not served", "context", r.ID, "model", r.Model)
-			return nil
-		}
-		if m.native != nil && !b.entries.pin(r.Units) {
-			b.log.Error("a stored context is lost: its model has changed, or its entries are damaged", "context", r.ID)
+		if !b.entries.pin(r.Units) {
+			b.log.Error("a stored context is lost: its entries are damaged", "context", r.ID)
 			return os.Remove(path)
 		}
 		s.list[key(r.Owner, r.ID)] = r
@@ -120,10 +116,17 @@ func (pr *prompter) stored(s *storedRecord) {
 	}
 }
 
-func otherModel(s *storedRecord, model string) error {
+// fits refuses a stored context that a model has not read.
+func (s *storedRecord) fits(m *model) error {
+	if s.Model == m.ID && s.Fingerprint == m.fingerprint {
+		return nil
+	}
+	if s.Model == m.ID {
+		return backend.Errorf(backend.Precondition, "the stored context %s was read by other weights of the model %s: create it again", s.ID, m.ID)
+	}
 	return &backend.Error{
 		Kind: backend.Invalid, Param: "model",
-		Message: "the stored context " + s.ID + " was read by the model " + s.Model + ", not by " + model + ": ask that one, or create the context again",
+		Message: "the stored context " + s.ID + " was read by the model " + s.Model + ", not by " + m.ID + ": ask that one, or create the context again",
 	}
 }
 
@@ -165,7 +168,7 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 	}
 	defer g.release()
 	b.count.prompt(g.tokens, g.cached)
-	r := b.newStored(n)
+	r := b.newStored(m, n)
 	r.Turns, r.Tokens, r.ByKind = pr.turns, g.tokens, g.byKind
 	for i, u := range pr.p.units {
 		r.Units = append(r.Units, storedUnit{u.key, u.name})
@@ -185,9 +188,9 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 	return out, err
 }
 
-func (b *Backend) newStored(n backend.NewStored) *storedRecord {
+func (b *Backend) newStored(m *model, n backend.NewStored) *storedRecord {
 	now := time.Now()
-	r := &storedRecord{Stored: backend.Stored{ID: random(), Owner: n.Owner, Model: n.Model, Name: n.Name, Created: now, Updated: now}}
+	r := &storedRecord{Fingerprint: m.fingerprint, Stored: backend.Stored{ID: random(), Owner: n.Owner, Model: n.Model, Name: n.Name, Created: now, Updated: now}}
 	if n.TTL == 0 {
 		n.TTL = b.opts.DefaultTTL
 	}
@@ -217,12 +220,21 @@ func (r *storedRecord) expired(now time.Time) bool {
 func (s *shelf) find(owner, id string) (*storedRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r, err := s.get(owner, id)
+	if err != nil {
+		return nil, err
+	}
+	out := *r
+	return &out, nil
+}
+
+// get is find; s.mu is held.
+func (s *shelf) get(owner, id string) (*storedRecord, error) {
 	r := s.list[key(owner, id)]
 	if r == nil || r.expired(time.Now()) {
 		return nil, backend.Errorf(backend.NotFound, "there is no stored context %q: it has expired, was deleted or was never created with this key", id)
 	}
-	out := *r
-	return &out, nil
+	return r, nil
 }
 
 // Stored describes a stored context.
@@ -257,12 +269,20 @@ func (b *Backend) Extend(_ context.Context, owner, id string, expires time.Time)
 	if !expires.IsZero() && !expires.After(now) {
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "expireTime", Message: "the time of expiry has passed: delete the context, or give a later one"}
 	}
-	r, err := b.stored.find(owner, id)
+	s := b.stored
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, err := s.get(owner, id)
 	if err != nil {
 		return nil, err
 	}
-	r.Expires, r.Updated = expires, now
-	return b.stored.add(r)
+	next := *r
+	next.Expires, next.Updated = expires, now
+	if err := save(s.path(owner, id), &next); err != nil {
+		return nil, b.diskError("keeping the context", err)
+	}
+	s.list[key(owner, id)] = &next
+	return &next.Stored, nil
 }
 
 // DeleteStored deletes a stored context.

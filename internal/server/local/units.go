@@ -92,6 +92,10 @@ func (pr *prompter) messages(ctx context.Context, list []backend.Message, last, 
 
 func (pr *prompter) part(ctx context.Context, p *backend.Part, base, param string) error {
 	switch {
+	case p.FPS < 0 || p.FPS > maxFPS || p.FPS != p.FPS:
+		return &backend.Error{Kind: backend.Invalid, Message: fmt.Sprintf("%v frames a second: want more than 0 and at most %d", p.FPS, maxFPS), Param: param}
+	case p.Start < 0 || p.End < 0 || p.End > 0 && p.End <= p.Start:
+		return &backend.Error{Kind: backend.Invalid, Message: fmt.Sprintf("a stretch from %v to %v: it ends before it begins", p.Start, p.End), Param: param}
 	case p.File != "":
 		f, path, release, err := pr.b.files.wait(ctx, pr.owner, p.File)
 		if err != nil {
@@ -139,8 +143,16 @@ func (pr *prompter) madeUp(data []byte) string {
 	return fmt.Sprintf("%s %d.%s", kind, pr.made[kind], sub)
 }
 
+const (
+	maxFPS  = 60
+	maxName = 255 // bytes of a name that evidence shows
+)
+
 // add gives a unit its key and a name that no other has.
 func (pr *prompter) add(u *unit, kind string, content [32]byte) {
+	if len(u.name) > maxName {
+		u.name = strings.ToValidUTF8(u.name[:maxName], "")
+	}
 	name := u.name
 	for n := 2; ; n++ {
 		u.key = pr.key(u, kind, content)

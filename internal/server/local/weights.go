@@ -31,8 +31,8 @@ func (b *Backend) dialogue(ctx context.Context, m *model, r *backend.Request) (*
 		if err != nil {
 			return nil, err
 		}
-		if s.Model != r.Model {
-			return nil, otherModel(s, r.Model)
+		if err := s.fits(m); err != nil {
+			return nil, err
 		}
 		if r.System != "" || len(r.Tools) > 0 {
 			return nil, &backend.Error{Kind: backend.Invalid, Param: "cachedContent", Message: "a stored context has its own system instruction and tools: set them when it is created"}
@@ -568,7 +568,7 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	if len(d.messages) == 0 {
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "contents", Message: "there is nothing to store: add a text or a file"}
 	}
-	record := b.newStored(n)
+	record := b.newStored(m, n)
 	record.Turns, record.Tools, record.ToolChoice = len(n.Messages), n.Tools, n.ToolChoice
 	for _, msg := range d.messages {
 		if msg.Role == "system" {
