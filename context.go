@@ -98,6 +98,9 @@ func (c *Context) Read(ctx context.Context, parts []Part, progress func(Progress
 	return c.c.Read(ctx, ps, report)
 }
 
+// NotFound is the text of an answer that is not in the context.
+const NotFound = engine.NotFound
+
 // Answer is what a context says to a question.
 type Answer struct {
 	// Text is the answer; several values are joined by "; ". If Found is false
@@ -210,6 +213,23 @@ func (c *Context) Splice(ctx context.Context, length int, inserts ...Insert) (*C
 // read into without changing c. It shares memory with c, which must stay open
 // and as it is.
 func (c *Context) Fork() *Context { return &Context{c.m, c.c.Fork()} }
+
+// Selection is parts of a context that has read them, for [Model.Join].
+type Selection struct {
+	Context *Context
+	Sources []string // of the parts; nil is all
+}
+
+// Join returns a context in memory of parts that other contexts of the model have
+// read, in order, without reading them again. It shares memory with those, which must
+// stay open and as they are. Parts that are half read are left out.
+func (m *Model) Join(opts ContextOptions, parts ...Selection) *Context {
+	in := make([]engine.Selection, len(parts))
+	for i, p := range parts {
+		in[i] = engine.Selection{Context: p.Context.c, Sources: p.Sources}
+	}
+	return &Context{m, engine.Join(m.m, opts.engine(), in...)}
+}
 
 // Close releases the context. It must not be used afterwards, nor must the
 // contexts made from it.

@@ -22,6 +22,9 @@ type FileOptions struct {
 	FPS        float64
 	Start, End time.Duration
 	KeyFrames  bool
+	// Name is what a single file is called, where that is not its path: the Source of
+	// its part, and the name that decides between formats.
+	Name string
 }
 
 // Skipped is a file that was found but not read, and why.
@@ -46,7 +49,7 @@ func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Ski
 		opts.MaxBytes = engine.MemoryLimit()
 	}
 	ps, ss, err := media.Open(ctx, names, media.Options{
-		Formats: all.Formats(), FrameDir: all.FrameDir, Stdin: opts.Stdin, MaxBytes: opts.MaxBytes,
+		Formats: all.Formats(), FrameDir: all.FrameDir, Stdin: opts.Stdin, MaxBytes: opts.MaxBytes, Name: opts.Name,
 		Limits: media.Limits{FPS: opts.FPS, Start: opts.Start, End: opts.End, KeyFrames: opts.KeyFrames},
 	})
 	var skipped []Skipped

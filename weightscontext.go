@@ -47,6 +47,15 @@ func (s Sampling) engine() (engine.GenerateOptions, error) {
 	return o, nil
 }
 
+// Check reports what is wrong with the options, the stop texts or the schema.
+func (s Sampling) Check() error {
+	if _, err := sample.NewStops(s.Stop); err != nil {
+		return err
+	}
+	_, err := s.engine()
+	return err
+}
+
 // WeightsOptions say how open weights read and answer. The zero value is a good
 // default.
 type WeightsOptions struct {

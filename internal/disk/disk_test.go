@@ -56,3 +56,13 @@ func TestMap(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestFree(t *testing.T) {
+	n, err := Free(t.TempDir())
+	if err != nil || n <= 0 {
+		t.Errorf("%d bytes are free: %v", n, err)
+	}
+	if _, err := Free(filepath.Join(t.TempDir(), "missing")); err == nil {
+		t.Error("a missing directory has free space")
+	}
+}

@@ -45,3 +45,16 @@ func Map(f *os.File, n int64) (data []byte, unmap func() error, err error) {
 	data = unsafe.Slice(*(**byte)(unsafe.Pointer(&at)), n)
 	return data, func() error { return windows.UnmapViewOfFile(at) }, nil
 }
+
+// Free returns how many bytes may still be written below dir.
+func Free(dir string) (int64, error) {
+	name, err := windows.UTF16PtrFromString(dir)
+	if err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	var free uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &free, nil, nil); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return int64(free), nil
+}

@@ -13,6 +13,11 @@ import (
 // Message is one turn of a conversation.
 type Message = prompt.Message
 
+// NewMessage returns a message of a role: system, user, assistant or tool.
+func NewMessage(role, content string) Message {
+	return Message{Role: prompt.Role(role), Content: content}
+}
+
 // placeholder stands for texts when a turn is rendered around them: characters for
 // private use, that no format looks for.
 const placeholder = "\ue0f0\ue0f1\ue0f2"

@@ -138,6 +138,9 @@ type GenerateOptions struct {
 	MaxTokens int            // of the answer; 0 is 512
 	Stop      []string       // texts that end the answer, and are not of it
 	Schema    *sample.Schema // what the answer must be, or nil
+	// Chosen, if not nil, is told of each token before the text that it completes is
+	// emitted.
+	Chosen func(sample.Choice)
 }
 
 // Finish is why an answer ended.
@@ -188,6 +191,9 @@ func (s *Session) Generate(ctx context.Context, o GenerateOptions, emit func(tex
 			return nil, err
 		}
 		g.Tokens = append(g.Tokens, c)
+		if o.Chosen != nil {
+			o.Chosen(c)
+		}
 		if slices.Contains(a.ends, c.ID) {
 			g.Finish = FinishEnd
 			break

@@ -24,6 +24,9 @@ type Options struct {
 	// Open fails with a [*SizeError].
 	MaxBytes int64
 	Limits   Limits
+	// Name is what the file is called that is opened, if it is one: its part's Source,
+	// and what its content is decided by where that leaves it open. "" is its path.
+	Name string
 	// FrameDir, if not nil, decodes a directory that holds nothing but the
 	// numbered frames of a film, given in order.
 	FrameDir func(ctx context.Context, dir string, files []string, l Limits) ([]Part, error)
@@ -81,11 +84,15 @@ func (o *opener) open(name string) error {
 	case fi.IsDir():
 		return o.dir(name)
 	}
-	source := filepath.Clean(name)
+	path := filepath.Clean(name)
+	source := path
+	if o.opts.Name != "" {
+		source = o.opts.Name
+	}
 	if !o.first(source) {
 		return nil
 	}
-	return wrap(source, o.file(source, nil))
+	return wrap(source, o.file(source, path, nil))
 }
 
 // first reports whether a source comes for the first time.
@@ -138,7 +145,7 @@ func (o *opener) found(path string, veto func(path string, head []byte) string) 
 		return nil
 	}
 	before, bytes := len(o.parts), o.bytes
-	err = o.file(path, veto)
+	err = o.file(path, path, veto)
 	var size *SizeError
 	switch {
 	case err == nil:
@@ -168,7 +175,7 @@ func (o *opener) skip(source, reason string) {
 }
 
 // file decodes a file on disk.
-func (o *opener) file(path string, veto func(path string, head []byte) string) error {
+func (o *opener) file(source, path string, veto func(path string, head []byte) string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -179,7 +186,7 @@ func (o *opener) file(path string, veto func(path string, head []byte) string) e
 		return err
 	}
 	if !before.Mode().IsRegular() || before.Size() == 0 {
-		return o.stream(path, f) // pipes and the system's files tell no size
+		return o.stream(source, f) // pipes and the system's files tell no size
 	}
 	head := make([]byte, min(before.Size(), SniffBytes))
 	n, err := f.ReadAt(head, 0)
@@ -193,7 +200,7 @@ func (o *opener) file(path string, veto func(path string, head []byte) string) e
 			return nil
 		}
 	}
-	err = o.content(&File{Name: path, Path: path, Size: before.Size(), Head: head, ReaderAt: f})
+	err = o.content(&File{Name: source, Path: path, Size: before.Size(), Head: head, ReaderAt: f})
 	after, gone := os.Stat(path)
 	if gone != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
 		return errors.New("the file changed while it was read: try again")

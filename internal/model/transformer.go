@@ -168,6 +168,9 @@ type Piece struct {
 	// Watch, if not nil and there is one id, has added to it, for each position up to
 	// the id's own, the squares of what the heads of some layers in the middle give it.
 	Watch []float32
+	// Hidden, if not nil, [Width], has added to it the rows of the ids after the last
+	// layer and its norm: what logits are made of.
+	Hidden []float32
 }
 
 // Forward reads pieces of different sequences in one pass. What comes of a piece
@@ -208,8 +211,34 @@ func (m *Transformer) Forward(s *nn.Scratch, pieces ...Piece) error {
 	for _, p := range pieces {
 		p.Seq.Advance(len(p.IDs))
 	}
+	m.hidden(s, b, pieces, x)
 	m.logits(s, b, pieces, x)
 	return nil
+}
+
+// hidden adds up the rows of pieces that ask for them.
+func (m *Transformer) hidden(s *nn.Scratch, b *batch, pieces []Piece, x []float32) {
+	d := m.Width
+	for i, p := range pieces {
+		if p.Hidden == nil {
+			continue
+		}
+		rows := s.Floats(len(p.IDs) * d)
+		copy(rows, x[b.spans[i].Start*d:b.spans[i].End*d])
+		m.norm(s, rows)
+		for t := range p.IDs {
+			kernel.Add(p.Hidden, rows[t*d:(t+1)*d])
+		}
+	}
+}
+
+// norm is the norm after the last layer, in place.
+func (m *Transformer) norm(s *nn.Scratch, rows []float32) {
+	if m.normOutLN != nil {
+		m.normOutLN.Forward(m.params.Data, rows, rows)
+		return
+	}
+	m.normOut.Forward(s, m.params.Data, rows, rows)
 }
 
 // logits writes the logits that pieces ask for.
@@ -226,11 +255,7 @@ func (m *Transformer) logits(s *nn.Scratch, b *batch, pieces []Piece, x []float3
 		end := b.spans[i].End
 		last = append(last, x[(end-len(p.Logits)/m.Vocab)*d:end*d]...)
 	}
-	if m.normOutLN != nil {
-		m.normOutLN.Forward(m.params.Data, last, last)
-	} else {
-		m.normOut.Forward(s, m.params.Data, last, last)
-	}
+	m.norm(s, last)
 	m.out.Mul(s, all, last, rows, false)
 	if m.outGain != 0 {
 		kernel.Scale(all, m.outGain)

@@ -1,0 +1,33 @@
+// Package local serves the engine as a [backend.Backend]: models, uploaded files,
+// stored contexts, and requests that are answered many at once.
+//
+// # What is on disk
+//
+// Everything is below one directory, which one Backend at a time may use:
+//
+//	lock                      held while a Backend has the directory
+//	blobs/SHA256              contents of files, shared by those that are alike
+//	files/OWNER/ID.json       uploaded files; OWNER is a hash
+//	uploads/OWNER/ID.json     files on their way, and ID.part, what has come of them
+//	entries/ID/               contexts that were read, as the engine stores them
+//	entries/ID.json           which parts of prompts an entry holds
+//	stored/OWNER/ID.json      contexts that clients have named
+//	tmp/                      data of requests that are being read
+//
+// Records are written whole or not at all. No name that a client gives becomes a
+// path. What a killed process leaves half written is taken up again or deleted by
+// the next.
+//
+// # Prompts
+//
+// A prompt is a list of units: a file, data, or the text of a turn. The native model
+// reads units independently of one another, so that one is read once and put together
+// with others for each request. Open weights read a prompt from its beginning; a
+// session that shares a beginning with it is forked.
+//
+// # Scheduling
+//
+// Questions go first. Long reads of the native model take turns, a chunk each, and
+// pause between chunks while questions are answered, though never for longer than
+// they read. Sessions of open weights share passes over the weights.
+package local
