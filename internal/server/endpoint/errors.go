@@ -22,6 +22,8 @@ type Error struct {
 	Message    string // the server's words
 	RetryAfter time.Duration
 	Tries      int // that were made
+
+	prompt, limit int // tokens, where a prompt is too long and the server counts in fields
 }
 
 func (e *Error) Error() string {
@@ -119,9 +121,7 @@ func (e *Error) fill(body []byte) {
 			e.RetryAfter = max(wait, 0)
 		}
 	}
-	if inner.Prompt > 0 && inner.Limit > 0 && !strings.Contains(e.Message, strconv.Itoa(inner.Prompt)) {
-		e.Message += fmt.Sprintf(" (%d tokens, %d are possible)", inner.Prompt, inner.Limit)
-	}
+	e.prompt, e.limit = inner.Prompt, inner.Limit
 }
 
 // text is what a JSON value says: a text as it is, others as they are written.
@@ -145,16 +145,12 @@ func clean(s string) string {
 }
 
 // The ways in which servers say that a prompt is too long, with or without counts:
-// OpenAI and vLLM, newer vLLM, SGLang, Gemini, llama-server and Handscroll.
+// OpenAI and vLLM, SGLang, Gemini, llama-server and Handscroll.
 var (
-	longWords = regexp.MustCompile(`(?i)context[_ ](?:length|size|window)|exceeds? the (?:available|maximum)|input token count|too long|longer than`)
+	longWords = regexp.MustCompile(`(?i)context[_ ](?:length|size|window)|exceeds? the (?:available|maximum)|input token count|too long|longer than|prompt has [\d,]+`)
 	tokenWord = regexp.MustCompile(`(?i)token`)
-	limits    = []*regexp.Regexp{
-		regexp.MustCompile(`(?i)(?:maximum|available)\b[^.;]*?\b(?:context|tokens|size)[^.;\d]*?([\d,]{2,})`),
-		regexp.MustCompile(`(?i)(?:model|context)[^.;\d]*? (?:takes|of|holds|is|length) (?:only )?([\d,]{2,})`),
-		regexp.MustCompile(`(?i)([\d,]{2,}) are (?:possible|allowed)`),
-	}
-	numbers = regexp.MustCompile(`\d[\d,]*\d|\d`)
+	limitOf   = regexp.MustCompile(`(?i)(?:maximum|available|limit|context)[^.;\d]*(\d[\d,]+)`)
+	numbers   = regexp.MustCompile(`\d[\d,]*\d|\d`)
 )
 
 // isLong reports whether an error says that the prompt is too long.
@@ -170,12 +166,12 @@ func (e *Error) isLong() bool {
 
 // long makes an error one with the counts that its words have.
 func (e *Error) long() *LongError {
-	out := &LongError{Err: e}
-	for _, r := range limits {
-		if m := r.FindStringSubmatch(e.Message); m != nil {
-			out.Limit = number(m[1])
-			break
-		}
+	out := &LongError{Err: e, Prompt: e.prompt, Limit: e.limit}
+	if e.prompt > 0 && e.limit > 0 {
+		return out
+	}
+	if m := limitOf.FindStringSubmatch(e.Message); m != nil {
+		out.Limit = number(m[1])
 	}
 	// The prompt's is the largest number there that is more than the limit.
 	for _, s := range numbers.FindAllString(e.Message, -1) {

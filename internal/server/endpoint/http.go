@@ -216,7 +216,8 @@ func (c *Client) authorize(req *http.Request) {
 
 // redact takes the key out of words: some servers repeat it.
 func (c *Client) redact(s string) string {
-	if c.opts.Key == "" {
+	const shortest = 6 // what is shorter is no secret, and may be part of a word
+	if len(c.opts.Key) < shortest {
 		return s
 	}
 	return strings.ReplaceAll(s, c.opts.Key, "…")
@@ -282,7 +283,10 @@ func (r *reply) Close() error {
 // retryAfter reads a header of seconds or a date.
 func retryAfter(s string, now time.Time) time.Duration {
 	if n, err := strconv.ParseFloat(s, 64); err == nil {
-		return time.Duration(min(max(n, 0), 1e6) * float64(time.Second))
+		if !(n > 0) {
+			return 0
+		}
+		return time.Duration(min(n, 1e6) * float64(time.Second))
 	}
 	if at, err := http.ParseTime(s); err == nil {
 		return max(at.Sub(now), 0)

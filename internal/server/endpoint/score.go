@@ -70,7 +70,7 @@ func (c *Client) Score(ctx context.Context, p Prompt, top int) ([]Token, float64
 		}
 	}
 	n := l.prompt(p, doc.Usage)
-	if n < 1 || n > len(l.LogProbs) || l.LogProbs[0] != nil && n > 1 && len(l.Tokens) <= 1 {
+	if n < 1 || n > len(l.LogProbs) || l.LogProbs[0] != nil && *l.LogProbs[0] != 0 {
 		return nil, 0, fmt.Errorf("endpoint %s: its completions do not repeat the prompt with log-probabilities (echo and logprobs), which scoring needs; vLLM and SGLang do", c.base)
 	}
 	return l.tokens(n, top)
@@ -88,8 +88,11 @@ type logProbs struct {
 func (l *logProbs) prompt(p Prompt, u openAIUsage) int {
 	n := len(l.Tokens)
 	switch {
-	case u.Prompt > 0 && u.Completion > 0 && u.Prompt+u.Completion == n:
-		return u.Prompt
+	case u.Prompt > 0:
+		if n == u.Prompt+u.Completion || n == u.Prompt {
+			return u.Prompt
+		}
+		return 0
 	case p.IDs != nil:
 		if n == len(p.IDs)+1 || n == len(p.IDs) {
 			return len(p.IDs)
