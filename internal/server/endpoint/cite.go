@@ -15,6 +15,7 @@ import (
 const (
 	maxEvidence = 5   // passages
 	maxQuote    = 300 // bytes of a passage that are shown
+	maxWords    = 200 // of a quote that are looked for where lines are broken differently
 	minQuote    = 3   // bytes of a line that is marked as a quote
 	minInline   = 16  // bytes of a quotation in running text
 )
@@ -145,7 +146,8 @@ func locate(text []byte, quote string) (at, n int) {
 		return i, len(quote)
 	}
 	words := strings.Fields(quote)
-	if len(words) < 2 {
+	words = words[:min(len(words), maxWords)]
+	if len(words) < 2 || !utf8.ValidString(quote) {
 		return -1, 0
 	}
 	for i := range words {
