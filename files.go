@@ -22,6 +22,9 @@ type FileOptions struct {
 	FPS        float64
 	Start, End time.Duration
 	KeyFrames  bool
+	// Height is what frames of films are reduced to; 0 is 180, which is what the
+	// shipped model looks at.
+	Height int
 }
 
 // Skipped is a file that was found but not read, and why.
@@ -47,7 +50,7 @@ func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Ski
 	}
 	ps, ss, err := media.Open(ctx, names, media.Options{
 		Formats: all.Formats(), FrameDir: all.FrameDir, Stdin: opts.Stdin, MaxBytes: opts.MaxBytes,
-		Limits: media.Limits{FPS: opts.FPS, Start: opts.Start, End: opts.End, KeyFrames: opts.KeyFrames},
+		Limits: media.Limits{FPS: opts.FPS, Start: opts.Start, End: opts.End, KeyFrames: opts.KeyFrames, MaxSide: opts.Height},
 	})
 	var skipped []Skipped
 	for _, s := range ss {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ type geminiPart struct {
 type geminiBlob struct {
 	MIMEType string `json:"mimeType"`
 	Data     []byte `json:"data"`
+	Name     string `json:"displayName,omitempty"` // for Handscroll: the public API refuses it
 }
 
 type geminiRef struct {
@@ -138,12 +140,11 @@ func (c *Client) geminiModels(ctx context.Context) ([]Model, error) {
 	for token := ""; ; {
 		var doc struct {
 			Models []struct {
-				Name        string   `json:"name"`
-				Description string   `json:"description"`
-				Input       int      `json:"inputTokenLimit"`
-				Output      int      `json:"outputTokenLimit"`
-				Methods     []string `json:"supportedGenerationMethods"`
-				OwnedBy     string   `json:"ownedBy"`
+				Name    string   `json:"name"`
+				Input   int      `json:"inputTokenLimit"`
+				Output  int      `json:"outputTokenLimit"`
+				Methods []string `json:"supportedGenerationMethods"`
+				Native  *bool    `json:"native"` // of Handscroll alone
 			} `json:"models"`
 			Next string `json:"nextPageToken"`
 		}
@@ -155,7 +156,7 @@ func (c *Client) geminiModels(ctx context.Context) ([]Model, error) {
 		}
 		for _, m := range doc.Models {
 			if m.Methods == nil || slices.Contains(m.Methods, "generateContent") {
-				out = append(out, Model{strings.TrimPrefix(m.Name, "models/"), m.Input, m.Output, m.OwnedBy == owner})
+				out = append(out, Model{strings.TrimPrefix(m.Name, "models/"), m.Input, m.Output, m.Native != nil})
 			}
 		}
 		if doc.Next == "" || doc.Next == token {
@@ -202,6 +203,9 @@ func (x *Context) geminiParts(ctx context.Context) ([]geminiPart, error) {
 		if p.Size <= room {
 			room -= p.Size
 			part.InlineData = &geminiBlob{MIMEType: p.MIME}
+			if x.c.model.Handscroll {
+				part.InlineData.Name = filepath.Base(p.Source)
+			}
 			part.InlineData.Data, err = p.bytes()
 		} else {
 			part.FileData, err = x.upload(ctx, p)

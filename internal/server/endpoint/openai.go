@@ -158,6 +158,9 @@ func openAIParts(parts []Part, bare bool) ([]openAIPart, error) {
 		url := "data:" + p.MIME + ";base64," + encoded
 		kind, format, _ := strings.Cut(p.MIME, "/")
 		part := openAIPart{}
+		if bare {
+			kind = "" // a file is the one form with a name, which evidence is given by
+		}
 		switch kind {
 		case "image":
 			part.Type, part.Image = "image_url", &openAIURL{url}

@@ -54,6 +54,9 @@ func (p *Part) bytes() ([]byte, error) {
 // Preparation says how files become parts.
 type Preparation struct {
 	Family Family
+	// Handscroll is for a server of this program: it gets all files as they are, and
+	// decodes them itself.
+	Handscroll bool
 	// Raw sends films, recordings and PDF files as they are on the disk. Gemini gets
 	// films and recordings so in any case, where their type is one that it takes.
 	Raw bool
@@ -82,6 +85,9 @@ func Prepare(ctx context.Context, parts []handscroll.Part, o Preparation) ([]Par
 	var out []Part
 	var size int64
 	raw := map[string]bool{} // sources sent as files
+	if o.Handscroll {
+		o.Raw = true
+	}
 	for i := range parts {
 		p := &parts[i]
 		source, _, _ := strings.Cut(p.Source, "#page=")
@@ -89,6 +95,9 @@ func Prepare(ctx context.Context, parts []handscroll.Part, o Preparation) ([]Par
 			continue
 		}
 		if f, ok := o.file(p, source); ok {
+			if o.Family == OpenAI && p.Kind() == handscroll.Film && (o.FPS != 0 || o.Start != 0 || o.End != 0) {
+				return nil, fmt.Errorf("endpoint: %s: OpenAI's API has no --fps, --start and --end for films that are sent as they are", p.Source)
+			}
 			raw[source] = true
 			out = append(out, f)
 			continue
@@ -132,14 +141,16 @@ func (o *Preparation) file(p *handscroll.Part, source string) (Part, bool) {
 	var mime string
 	ext := strings.ToLower(filepath.Ext(source))
 	switch {
-	case p.Shape().Format == "pdf" && o.Raw:
+	case p.Shape().Format == "pdf" && o.Raw && !o.Handscroll: // which would read the same text
 		mime = "application/pdf"
 	case p.Kind() == handscroll.Film && (o.Raw || o.Family == Gemini):
-		mime = filmTypes[ext]
+		if mime = filmTypes[ext]; mime == "" && o.Handscroll {
+			mime = "video/x-unknown" // the content decides
+		}
 	case p.Kind() == handscroll.Sound && (o.Raw || o.Family == Gemini) && o.Start == 0 && o.End == 0:
 		mime = soundTypes[ext]
 		// OpenAI's API has these two formats alone.
-		if o.Family == OpenAI && mime != "audio/mpeg" && mime != "audio/wav" {
+		if o.Family == OpenAI && mime != "audio/mpeg" && mime != "audio/wav" && !o.Handscroll {
 			mime = ""
 		}
 	}
