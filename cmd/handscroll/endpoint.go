@@ -91,7 +91,7 @@ func (f *askFlags) askEndpoint(cmd *cobra.Command, question string) error {
 	if err != nil {
 		return err
 	}
-	show := newProgress(cmd.ErrOrStderr())
+	show, start := newProgress(cmd.ErrOrStderr()), time.Now()
 	p := endpoint.Preparation{
 		Family: c.Family(), Handscroll: c.Model().Handscroll, Raw: f.endpoint.raw, Start: f.media.o.Start, End: f.media.o.End,
 		Note: func(source, reason string) {
@@ -99,13 +99,12 @@ func (f *askFlags) askEndpoint(cmd *cobra.Command, question string) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: %s: %s\n", source, reason)
 		},
 		Progress: func(source string, at, length time.Duration) {
-			show.show(func() string { return mediumLine(handscroll.Progress{Source: source, At: at, Length: length}) })
+			show.show(func() string { return mediumLine(handscroll.Progress{Source: source, At: at, Length: length, Elapsed: time.Since(start)}) })
 		},
 	}
 	if cmd.Flags().Changed("fps") {
 		p.FPS = f.media.o.FPS
 	}
-	start := time.Now()
 	sent, err := endpoint.Prepare(cmd.Context(), parts, p)
 	show.clear()
 	if err != nil {
@@ -123,7 +122,10 @@ func (f *askFlags) askEndpoint(cmd *cobra.Command, question string) error {
 		emit = func(text string) { fmt.Fprint(cmd.OutOrStdout(), shown.Replace(text)) }
 	}
 	a, err := x.Ask(cmd.Context(), question, sampling.Sampling, emit)
-	if err = errors.Join(err, x.Close()); err != nil {
+	if closing := x.Close(); closing != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: what was uploaded could not be deleted again: %v\n", closing)
+	}
+	if err != nil {
 		return err
 	}
 	return f.printEndpoint(cmd, c, parts, a, prepared, stream)

@@ -141,8 +141,7 @@ func TestAskEndpoint(t *testing.T) {
 	h.wantFrom(absent, exitNotFound, []string{"ask", "-f", file, "Who?"}, "Not found in the context.")
 }
 
-// TestAskEndpointSendsSamplingAndSchema: what is asked for is sent, and nothing else is
-// taken for it.
+// TestAskEndpointSendsSampling: what is asked for is sent.
 func TestAskEndpointSendsSampling(t *testing.T) {
 	h := newHouse(t)
 	a := newAway(t, func(string) string { return `{"port":8080}` })
@@ -194,7 +193,7 @@ func TestNiahEndpoint(t *testing.T) {
 	h := newHouse(t)
 	a := newAway(t, finds)
 	args := []string{"niah", "--haystack", storyFile(h), "--lengths", "100,400", "--depths", "0,50,100", "--trials", "1", "--out", filepath.Join(h.dir, "far")}
-	h.wantFrom(a, exitOK, args, "100.00 %", "heatmap.png")
+	h.wantFrom(a, exitOK, args, "100.00 %", "heatmap.png", "sent with every question")
 	rs := resultsOf(t, filepath.Join(h.dir, "far"))
 	if len(rs) != 6 || slices.ContainsFunc(rs, func(r eval.Result) bool { return !r.OK || !r.Strict }) {
 		t.Errorf("%+v", rs)
@@ -211,7 +210,7 @@ func TestScoreEndpoint(t *testing.T) {
 	a := newAway(t, nil)
 	h.wantFrom(a, exitOK, []string{"score", "ab c"}, `" c"`, "-1.500", `"." -2.00`, "perplexity 4.4817 over 2 tokens")
 	out := h.wantFrom(a, exitOK, []string{"score", "--tokens", "7,8", "--json"})
-	if want := `{"tokens":[{"text":"ab","logprob":null,"top":[{"text":" c","logprob":-1.5}]},{"text":" c","logprob":-1.5,"top":[{"text":".","logprob":-2}]}],"perplexity":4.4816890703380645}` + "\n"; out != want {
+	if want := `{"tokens":[{"text":"ab","logprob":null,"top":[{"text":" c","logprob":-1.5}]},{"text":" c","logprob":-1.5,"top":[{"text":".","logprob":-2}]}],"perplexity":4.481689070338065}` + "\n"; out != want {
 		t.Errorf("%s, want %s", out, want)
 	}
 	if !strings.Contains(a.last(), `"prompt":[7,8]`) {

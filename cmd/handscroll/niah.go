@@ -168,7 +168,7 @@ func (f *niahFlags) run(cmd *cobra.Command) error {
 	if f.json {
 		return printIndented(cmd.OutOrStdout(), sum)
 	}
-	return printSummary(cmd.OutOrStdout(), sum, f.out)
+	return printSummary(cmd.OutOrStdout(), sum, f.out, away)
 }
 
 // open opens the model that is measured.
@@ -348,8 +348,9 @@ func statusLine(s eval.Status) string {
 	return line + left
 }
 
-// printSummary prints recall by length, and beneath it what else was counted.
-func printSummary(w io.Writer, s *eval.Summary, dir string) error {
+// printSummary prints recall by length, and beneath it what else was counted. Where the
+// model is away, reading is part of every answer.
+func printSummary(w io.Writer, s *eval.Summary, dir string, away bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "tokens\trecall\t95 % interval\tright\tasked\ts/answer\t")
 	row := func(name string, r eval.Rate, seconds string) {
@@ -368,8 +369,13 @@ func printSummary(w io.Writer, s *eval.Summary, dir string) error {
 	if a := s.Absence; a != nil {
 		fmt.Fprintf(w, "absent answers reported absent: %s; present ones called absent: %s\n", rateText(a.Reported), rateText(a.Denied))
 	}
-	_, err := fmt.Fprintf(w, "read %d tokens in %.1f s, %s\nheat map: %s\n", s.Reading.Tokens, s.Reading.Seconds,
-		rate(s.Reading.Tokens, time.Duration(s.Reading.Seconds*float64(time.Second))), filepath.Join(dir, "heatmap.png"))
+	if away {
+		fmt.Fprintf(w, "a haystack of about %d tokens, sent with every question\n", s.Reading.Tokens)
+	} else {
+		fmt.Fprintf(w, "read %d tokens in %.1f s, %s\n", s.Reading.Tokens, s.Reading.Seconds,
+			rate(s.Reading.Tokens, time.Duration(s.Reading.Seconds*float64(time.Second))))
+	}
+	_, err := fmt.Fprintf(w, "heat map: %s\n", filepath.Join(dir, "heatmap.png"))
 	return err
 }
 

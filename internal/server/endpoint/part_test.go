@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"image"
+	"image/color/palette"
+	"image/gif"
 	"image/jpeg"
 	"image/png"
 	"io"
@@ -185,6 +188,41 @@ func TestPrepareRefuses(t *testing.T) {
 	} {
 		if got, err := Prepare(t.Context(), []handscroll.Part{p}, Preparation{}); err == nil || !strings.HasPrefix(err.Error(), "x: ") {
 			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// TestFrameHeight: frames are as high as was asked for, at most as they are stored.
+func TestFrameHeight(t *testing.T) {
+	var film gif.GIF
+	for i := range 2 {
+		m := image.NewPaletted(image.Rect(0, 0, 400, 300), palette.Plan9)
+		m.SetColorIndex(i, 0, 7)
+		film.Image, film.Delay = append(film.Image, m), append(film.Delay, 100)
+	}
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, &film); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "f.gif")
+	if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for height, want := range map[int]int{0: 180, 240: 240, 480: 300} {
+		parts, _, err := handscroll.Files(t.Context(), []string{path}, handscroll.FileOptions{Height: height})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Prepare(t.Context(), parts, Preparation{Family: OpenAI})
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := got[1].bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err != nil || c.Height != want || len(got) != 4 {
+			t.Errorf("height %d: %d parts, %+v, %v", height, len(got), c, err)
 		}
 	}
 }
