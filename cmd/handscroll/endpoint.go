@@ -99,7 +99,9 @@ func (f *askFlags) askEndpoint(cmd *cobra.Command, question string) error {
 			fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: %s: %s\n", source, reason)
 		},
 		Progress: func(source string, at, length time.Duration) {
-			show.show(func() string { return mediumLine(handscroll.Progress{Source: source, At: at, Length: length, Elapsed: time.Since(start)}) })
+			show.show(func() string {
+				return mediumLine(handscroll.Progress{Source: source, At: at, Length: length, Elapsed: time.Since(start)})
+			})
 		},
 	}
 	if cmd.Flags().Changed("fps") {
