@@ -25,6 +25,9 @@ type FileOptions struct {
 	// Name is what a single file is called, where that is not its path: the Source of
 	// its part, and the name that decides between formats.
 	Name string
+	// Height is what frames of films are reduced to; 0 is 180, which is what the
+	// shipped model looks at.
+	Height int
 }
 
 // Skipped is a file that was found but not read, and why.
@@ -50,7 +53,7 @@ func Files(ctx context.Context, names []string, opts FileOptions) ([]Part, []Ski
 	}
 	ps, ss, err := media.Open(ctx, names, media.Options{
 		Formats: all.Formats(), FrameDir: all.FrameDir, Stdin: opts.Stdin, MaxBytes: opts.MaxBytes, Name: opts.Name,
-		Limits: media.Limits{FPS: opts.FPS, Start: opts.Start, End: opts.End, KeyFrames: opts.KeyFrames},
+		Limits: media.Limits{FPS: opts.FPS, Start: opts.Start, End: opts.End, KeyFrames: opts.KeyFrames, MaxSide: opts.Height},
 	})
 	var skipped []Skipped
 	for _, s := range ss {

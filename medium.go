@@ -3,6 +3,7 @@ package handscroll
 import (
 	"context"
 	"crypto/sha256"
+	"sort"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/engine"
@@ -78,4 +79,15 @@ func (c *Context) SpliceMedium(ctx context.Context, source string, length time.D
 		return nil, err
 	}
 	return &Context{c.m, s}, nil
+}
+
+// Place returns where the text at a byte offset of the part comes from: the page of
+// a document, 0 for none, and the time of a subtitle if it is timed.
+func (p *Part) Place(offset int64) (page int, at time.Duration, timed bool) {
+	marks := p.medium.Marks
+	i := sort.Search(len(marks), func(i int) bool { return marks[i].Offset > offset }) - 1
+	if i < 0 {
+		return 0, 0, false
+	}
+	return marks[i].Page, max(marks[i].Time, 0), marks[i].Time >= 0
 }

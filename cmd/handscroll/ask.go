@@ -19,6 +19,7 @@ type askFlags struct {
 	model     modelFlags
 	media     mediaFlags
 	answer    answerFlags
+	endpoint  endpointFlags
 	files     []string
 	context   string
 	json      bool
@@ -44,12 +45,19 @@ are read after the stored context, for this question only.
 With --model naming open weights (Mixtral, Qwen3, Gemma 4, gpt-oss, Phi-2, MiniCPM …)
 these answer, and the flags marked so say how.
 
+With --endpoint the model of another program answers: Gemini's, or one that a server
+with Gemini's or OpenAI's API has, such as vLLM, SGLang, Ollama or llama-server. What
+its answer quotes is looked for in the files, and only what stands there is shown as
+evidence. It gets pictures, recordings and films too, in a form that it takes.
+
 The exit code is 0 if an answer was found, 3 if it is not in the context, 1 on an
 error, 2 on a wrong command line, 130 after Ctrl-C.`,
 		Example: `  handscroll ask -f src "What is the default port?"
   handscroll ask -f book.txt.gz -f notes "Who opens the gate?"
   handscroll ask -c library --json "Who opens the gate?"
-  handscroll ask -m mixtral-8x7b-q4_k_m.gguf -f notes.md "What did we agree on?"`,
+  handscroll ask -m mixtral-8x7b-q4_k_m.gguf -f notes.md "What did we agree on?"
+  handscroll ask --endpoint http://127.0.0.1:8000/v1 -f src "What is the default port?"
+  handscroll ask --endpoint https://generativelanguage.googleapis.com/v1beta --endpoint-model gemini-2.5-pro -f talk.mp4 "What is promised?"`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError{errors.New("ask: no question")}
@@ -71,6 +79,7 @@ error, 2 on a wrong command line, 130 after Ctrl-C.`,
 	f.model.add(cmd)
 	f.media.add(cmd)
 	f.answer.add(cmd)
+	f.endpoint.add(cmd, true)
 	cmd.Flags().StringArrayVarP(&f.files, "file", "f", nil, "file, directory, glob or - to read (repeatable)")
 	cmd.Flags().StringVarP(&f.context, "context", "c", "", "stored context to ask")
 	cmd.Flags().BoolVar(&f.json, "json", false, "print one JSON object")
@@ -88,6 +97,11 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 		return usageError{errors.New("ask: name what to ask with -f PATH or -c NAME")}
 	case f.maxTokens < 1:
 		return usageError{fmt.Errorf("ask: --max-tokens %d", f.maxTokens)}
+	}
+	if remote, err := f.endpoint.given(cmd); err != nil {
+		return err
+	} else if remote {
+		return f.askEndpoint(cmd, question)
 	}
 	var parts []handscroll.Part
 	if len(f.files) > 0 {
@@ -136,7 +150,7 @@ func (f *askFlags) run(cmd *cobra.Command, question string) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: the answer is longer than %d tokens; allow more with --max-tokens\n", f.maxTokens)
 	}
 	if f.json {
-		err = printJSON(cmd, a, model, f.seed)
+		err = printJSON(cmd, a, modelName(model), f.seed)
 	} else {
 		err = printAnswer(cmd.OutOrStdout(), a, stream && isWeights(c))
 	}
@@ -303,12 +317,12 @@ type timingsJSON struct {
 	AnswerS float64 `json:"answer_s"`
 }
 
-func printJSON(cmd *cobra.Command, a *handscroll.Answer, model identified, seed int64) error {
+func printJSON(cmd *cobra.Command, a *handscroll.Answer, model string, seed int64) error {
 	out := answerJSON{
 		Answer: a.Text, Found: a.Found, Evidence: []evidenceJSON{},
 		Usage:   usageJSON(a.Usage),
 		Timings: timingsJSON{seconds(a.Timings.Read), seconds(a.Timings.Answer)},
-		Model:   modelName(model), Seed: seed,
+		Model:   model, Seed: seed,
 	}
 	for _, e := range a.Evidence {
 		weight := math.Round(float64(e.Weight)*1e4) / 1e4

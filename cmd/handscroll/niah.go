@@ -25,6 +25,7 @@ import (
 
 type niahFlags struct {
 	model    modelFlags
+	endpoint endpointFlags
 	media    modalityFlags
 	task     string
 	template string
@@ -79,6 +80,10 @@ The directory of --out gets run.json, results.jsonl (a line a question),
 summary.json (recall with 95 % Wilson intervals), heatmap.png and heatmap.svg.
 After an interruption the same command goes on.
 
+With --endpoint the model of another program is measured, over text: every question
+sends its context. Lengths then are in its tokens, as estimated from samples that it
+counts, and the seconds of an answer include reading.
+
 Without --haystack the sources of the installed Go are read, or, where there is
 no Go, generated prose.`,
 		Example: `  handscroll niah --lengths 1k,32k,1m --trials 10
@@ -86,7 +91,8 @@ no Go, generated prose.`,
   handscroll niah --lengths 1m --task lookalike --needles 100 --trials 3 --out alike
   handscroll niah --modality video --lengths 1m,10m,1h,3h --trials 16 --out video
   handscroll niah --modality audio --haystack book.txt.gz --trials 13 --out audio
-  handscroll niah --task contest --trials 50 --out contest`,
+  handscroll niah --task contest --trials 50 --out contest
+  handscroll niah --endpoint http://127.0.0.1:8000/v1 --lengths 4k,32k,128k --out vllm`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError{fmt.Errorf("niah: %q: files are named with --haystack", args[0])}
@@ -96,6 +102,7 @@ no Go, generated prose.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.model.add(cmd)
+	f.endpoint.add(cmd, false)
 	f.media.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.task, "task", "niah", "niah, heldout, lookalike, absent or quote; contest or sight")
@@ -117,6 +124,15 @@ no Go, generated prose.`,
 const niahMaxAnswer = 256
 
 func (f *niahFlags) run(cmd *cobra.Command) error {
+	away, err := f.endpoint.given(cmd)
+	switch {
+	case err != nil:
+		return err
+	case away && (f.media.modality != "text" || f.task == "contest" || f.task == "sight"):
+		return usageError{errors.New("niah: --endpoint: models elsewhere are measured over text alone so far; leave out --modality, and take a --task of text")}
+	case away && f.direct:
+		return usageError{errors.New("niah: --endpoint reads every context from scratch in any case; leave out --direct")}
+	}
 	study, err := f.study(cmd)
 	if err != nil {
 		return err
@@ -131,11 +147,9 @@ func (f *niahFlags) run(cmd *cobra.Command) error {
 	if c.Haystack, err = f.openHaystack(cmd, c.Lengths); err != nil {
 		return err
 	}
-	model, err := f.model.open()
-	if err != nil {
+	if c.Model, err = f.open(cmd, away); err != nil {
 		return err
 	}
-	c.Model = eval.Native(model, handscroll.ContextOptions{Threads: f.model.threads, MaxAnswer: niahMaxAnswer})
 	show := newProgress(cmd.ErrOrStderr())
 	fmt.Fprintf(cmd.ErrOrStderr(), "handscroll: %s, seed %d, in %s, results in %s\n", c.Task.Name(), f.seed, c.Haystack.Name, f.out)
 	var last eval.Status
@@ -154,7 +168,23 @@ func (f *niahFlags) run(cmd *cobra.Command) error {
 	if f.json {
 		return printIndented(cmd.OutOrStdout(), sum)
 	}
-	return printSummary(cmd.OutOrStdout(), sum, f.out)
+	return printSummary(cmd.OutOrStdout(), sum, f.out, away)
+}
+
+// open opens the model that is measured.
+func (f *niahFlags) open(cmd *cobra.Command, away bool) (eval.Model, error) {
+	if away {
+		c, err := f.endpoint.open(cmd, "model", "threads", "weights-memory")
+		if err != nil {
+			return nil, err
+		}
+		return eval.Remote(c, endpointAnswer), nil
+	}
+	model, err := f.model.open()
+	if err != nil {
+		return nil, err
+	}
+	return eval.Native(model, handscroll.ContextOptions{Threads: f.model.threads, MaxAnswer: niahMaxAnswer}), nil
 }
 
 func printIndented(w io.Writer, v any) error {
@@ -318,8 +348,9 @@ func statusLine(s eval.Status) string {
 	return line + left
 }
 
-// printSummary prints recall by length, and beneath it what else was counted.
-func printSummary(w io.Writer, s *eval.Summary, dir string) error {
+// printSummary prints recall by length, and beneath it what else was counted. Where the
+// model is away, reading is part of every answer.
+func printSummary(w io.Writer, s *eval.Summary, dir string, away bool) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "tokens\trecall\t95 % interval\tright\tasked\ts/answer\t")
 	row := func(name string, r eval.Rate, seconds string) {
@@ -338,8 +369,13 @@ func printSummary(w io.Writer, s *eval.Summary, dir string) error {
 	if a := s.Absence; a != nil {
 		fmt.Fprintf(w, "absent answers reported absent: %s; present ones called absent: %s\n", rateText(a.Reported), rateText(a.Denied))
 	}
-	_, err := fmt.Fprintf(w, "read %d tokens in %.1f s, %s\nheat map: %s\n", s.Reading.Tokens, s.Reading.Seconds,
-		rate(s.Reading.Tokens, time.Duration(s.Reading.Seconds*float64(time.Second))), filepath.Join(dir, "heatmap.png"))
+	if away {
+		fmt.Fprintf(w, "a haystack of about %d tokens, sent with every question\n", s.Reading.Tokens)
+	} else {
+		fmt.Fprintf(w, "read %d tokens in %.1f s, %s\n", s.Reading.Tokens, s.Reading.Seconds,
+			rate(s.Reading.Tokens, time.Duration(s.Reading.Seconds*float64(time.Second))))
+	}
+	_, err := fmt.Fprintf(w, "heat map: %s\n", filepath.Join(dir, "heatmap.png"))
 	return err
 }
 

@@ -29,15 +29,10 @@ func (f *textFlags) add(cmd *cobra.Command) {
 
 // ids returns the tokens that the flags or the arguments say.
 func (f *textFlags) ids(cmd *cobra.Command, v *handscroll.Vocabulary, args []string, control bool) ([]int32, error) {
-	given := 0
-	for _, is := range []bool{f.tokens != "", f.file != "", len(args) > 0} {
-		if is {
-			given++
-		}
+	if err := f.one(cmd, args); err != nil {
+		return nil, err
 	}
 	switch {
-	case given != 1:
-		return nil, usageError{fmt.Errorf("%s: want one of a text, --file and --tokens", cmd.Name())}
 	case f.tokens != "":
 		return parseIDs(f.tokens)
 	case len(args) > 0:
@@ -48,6 +43,20 @@ func (f *textFlags) ids(cmd *cobra.Command, v *handscroll.Vocabulary, args []str
 		return nil, err
 	}
 	return v.Tokenize(text, control)
+}
+
+// one checks that there is one text.
+func (f *textFlags) one(cmd *cobra.Command, args []string) error {
+	given := 0
+	for _, is := range []bool{f.tokens != "", f.file != "", len(args) > 0} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return usageError{fmt.Errorf("%s: want one of a text, --file and --tokens", cmd.Name())}
+	}
+	return nil
 }
 
 func readText(cmd *cobra.Command, path string) ([]byte, error) {
@@ -82,14 +91,25 @@ func weightsFlag(cmd *cobra.Command, path *string) {
 
 func newScoreCmd() *cobra.Command {
 	var f textFlags
+	var e endpointFlags
 	var path string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "score -m MODEL (TEXT | -f FILE | --tokens 1,2,3)",
+		Use:   "score (-m MODEL | --endpoint URL) (TEXT | -f FILE | --tokens 1,2,3)",
 		Short: "Say how likely a model takes each token of a text to be",
+		Long: `Say how likely a model takes each token of a text to be, and what it expects after it.
+
+--endpoint asks a server of OpenAI's API whose completions repeat the prompt with
+its log-probabilities (echo with logprobs), as those of vLLM and SGLang do.`,
 		Example: `  handscroll score -m model.gguf -f notes.md
-  handscroll score -m model.gguf --tokens 1,2,3 --json`,
+  handscroll score -m model.gguf --tokens 1,2,3 --json
+  handscroll score --endpoint http://127.0.0.1:8000/v1 -f notes.md`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if remote, err := e.given(cmd); err != nil {
+				return err
+			} else if remote {
+				return f.scoreEndpoint(cmd, &e, args, asJSON)
+			}
 			w, err := handscroll.OpenWeights(path)
 			if err != nil {
 				return err
@@ -112,12 +132,23 @@ func newScoreCmd() *cobra.Command {
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.tokens, "tokens", "", "token ids, separated by commas")
 	weightsFlag(cmd, &path)
+	local := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
+		if e.url != "" {
+			return nil
+		}
+		return local(cmd, args)
+	}
+	e.add(cmd, false)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
+// noID is the id of a token that is known by its text alone.
+const noID = -1
+
 type tokenJSON struct {
-	ID      int32       `json:"id"`
+	ID      *int32      `json:"id,omitempty"` // an endpoint's have none
 	Text    string      `json:"text"`
 	LogProb *float64    `json:"logprob"` // natural; null for the first
 	Top     []tokenJSON `json:"top,omitempty"`
@@ -129,16 +160,31 @@ func writeScoreJSON(out io.Writer, list []handscroll.TokenLikelihood, perplexity
 		Perplexity float64     `json:"perplexity"`
 	}{Perplexity: perplexity}
 	for i, l := range list {
-		t := tokenJSON{ID: l.ID, Text: string(l.Text)}
+		t := tokenJSON{ID: idJSON(l.ID), Text: string(l.Text)}
 		if i > 0 {
 			t.LogProb = &l.LogProb
 		}
 		for _, c := range l.Top {
-			t.Top = append(t.Top, tokenJSON{ID: c.ID, Text: string(c.Text), LogProb: &c.LogProb})
+			t.Top = append(t.Top, tokenJSON{ID: idJSON(c.ID), Text: string(c.Text), LogProb: &c.LogProb})
 		}
 		doc.Tokens = append(doc.Tokens, t)
 	}
 	return json.NewEncoder(out).Encode(doc)
+}
+
+func idJSON(id int32) *int32 {
+	if id == noID {
+		return nil
+	}
+	return &id
+}
+
+// idText is an id with a space behind it, nothing for none.
+func idText(id int32) string {
+	if id == noID {
+		return ""
+	}
+	return fmt.Sprintf("%d ", id)
 }
 
 func writeScore(out io.Writer, list []handscroll.TokenLikelihood, perplexity float64) error {
@@ -151,9 +197,9 @@ func writeScore(out io.Writer, list []handscroll.TokenLikelihood, perplexity flo
 		}
 		var next []string
 		for _, c := range l.Top {
-			next = append(next, fmt.Sprintf("%d %q %.2f", c.ID, c.Text, c.LogProb))
+			next = append(next, fmt.Sprintf("%s%q %.2f", idText(c.ID), c.Text, c.LogProb))
 		}
-		fmt.Fprintf(tab, "%d\t%q\t%s\t%s\n", l.ID, l.Text, lp, strings.Join(next, ", "))
+		fmt.Fprintf(tab, "%s\t%q\t%s\t%s\n", strings.TrimSpace(idText(l.ID)), l.Text, lp, strings.Join(next, ", "))
 	}
 	if err := tab.Flush(); err != nil {
 		return err
