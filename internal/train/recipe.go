@@ -128,19 +128,29 @@ func (r *Recipe) validate() error {
 
 // validateRates checks what must be a number, not negative.
 func (r *Recipe) validateRates() error {
-	s := r.Schedule
-	for _, x := range []struct {
-		name string
-		v    float64
-		most float64
-	}{
+	return within(append(learning(r.Schedule, r.Decay, r.Clip),
+		bound{"loss.lm", float64(r.Loss.LM), 1e3}, bound{"loss.pointer", float64(r.Loss.Pointer), 1e3}, bound{"loss.first", float64(r.Loss.First), 1e3},
+		bound{"router.balance", float64(r.Router.Balance), 1e3}, bound{"router.z", float64(r.Router.Z), 1e3},
+		bound{"bias_rate", float64(r.BiasRate), 1}))
+}
+
+// bound is a number of a recipe that must be 0 to most.
+type bound struct {
+	name    string
+	v, most float64
+}
+
+// learning are the numbers that every kind of recipe has.
+func learning(s optim.Schedule, decay float32, clip float64) []bound {
+	return []bound{
 		{"schedule.rate", s.Rate, 1}, {"schedule.final", s.Final, 1},
 		{"schedule.warmup", float64(s.Warmup), 1e9}, {"schedule.decay", float64(s.Decay), 1e9},
-		{"weight_decay", float64(r.Decay), 10}, {"clip", r.Clip, 1e9},
-		{"loss.lm", float64(r.Loss.LM), 1e3}, {"loss.pointer", float64(r.Loss.Pointer), 1e3}, {"loss.first", float64(r.Loss.First), 1e3},
-		{"router.balance", float64(r.Router.Balance), 1e3}, {"router.z", float64(r.Router.Z), 1e3},
-		{"bias_rate", float64(r.BiasRate), 1},
-	} {
+		{"weight_decay", float64(decay), 10}, {"clip", clip, 1e9},
+	}
+}
+
+func within(bounds []bound) error {
+	for _, x := range bounds {
 		if !(x.v >= 0 && x.v <= x.most) {
 			return fmt.Errorf("%s is %g, want 0 to %g", x.name, x.v, x.most)
 		}

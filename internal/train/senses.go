@@ -106,10 +106,8 @@ func (r *SenseRecipe) validate() error {
 		return fmt.Errorf("workers is %d, want 1 to 64", r.Workers)
 	case r.Every < 1:
 		return fmt.Errorf("checkpoint_every is %d, want at least 1", r.Every)
-	case !(r.Schedule.Rate > 0) || !(r.Clip > 0):
-		return fmt.Errorf("schedule.rate is %g and clip %g, want more than 0", r.Schedule.Rate, r.Clip)
 	}
-	return nil
+	return within(learning(r.Schedule, r.Decay, r.Clip))
 }
 
 // sense is what a kind of sense does in training.
