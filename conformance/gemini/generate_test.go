@@ -275,8 +275,11 @@ func TestErrors(t *testing.T) {
 	_, err := c.Models.GenerateContent(t.Context(), "no-such-model", genai.Text("x"), nil)
 	wantError(t, err, 404, "NOT_FOUND", strings.TrimPrefix(name, "models/"))
 	wantError(t, ask(genai.Text("x"), &genai.GenerateContentConfig{CachedContent: "cachedContents/gone"}), 404, "NOT_FOUND")
-	wantError(t, ask([]*genai.Content{genai.NewContentFromURI(base+"/v1beta/files/gone", "text/plain", genai.RoleUser)}, nil), 404, "NOT_FOUND")
-	wantError(t, ask([]*genai.Content{genai.NewContentFromURI("https://example.com/a.png", "image/png", genai.RoleUser)}, nil), 400, "INVALID_ARGUMENT", "contents[0].parts[0].fileData.fileUri")
+	about := func(uri string) []*genai.Content {
+		return []*genai.Content{genai.NewContentFromParts([]*genai.Part{genai.NewPartFromURI(uri, "text/plain"), genai.NewPartFromText("x")}, genai.RoleUser)}
+	}
+	wantError(t, ask(about(base+"/v1beta/files/gone"), nil), 404, "NOT_FOUND")
+	wantError(t, ask(about("https://example.com/a.txt"), nil), 400, "INVALID_ARGUMENT", "contents[0].parts[0].fileData.fileUri")
 	wantError(t, ask([]*genai.Content{genai.NewContentFromExecutableCode("1", genai.LanguagePython, genai.RoleUser)}, nil), 400, "INVALID_ARGUMENT", "contents[0].parts[0].executableCode")
 	wantError(t, ask(genai.Text("x"), &genai.GenerateContentConfig{Tools: []*genai.Tool{{GoogleSearch: &genai.GoogleSearch{}}}}), 400, "INVALID_ARGUMENT", "tools[0].googleSearch")
 	wantError(t, ask(genai.Text("x"), &genai.GenerateContentConfig{Temperature: ptr(float32(3))}), 400, "INVALID_ARGUMENT", "generationConfig.temperature")

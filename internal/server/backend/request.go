@@ -197,7 +197,7 @@ const (
 
 // File is a stored file. It belongs to its owner.
 type File struct {
-	ID       string // letters, digits and '-'
+	ID       string // lower-case letters and digits, and '-' where a client chose it
 	Owner    string
 	Name     string // as the client says; never a path here
 	MIME     string // found in its content where that says it, else as the client says

@@ -223,7 +223,10 @@ func TestFiles(t *testing.T) {
 func TestDownload(t *testing.T) {
 	s := serve(t, Options{})
 	f := s.upload("film.mp4", "video/mp4", "0123456789")
-	for _, path := range []string{"/v1beta/" + f.Name + ":download?alt=media", "/v1beta/" + f.Name + "?alt=media"} {
+	for _, path := range []string{
+		"/v1beta/" + f.Name + ":download?alt=media", "/v1beta/" + f.Name + "?alt=media",
+		"/v1beta/files/" + f.URI + ":download?alt=media", // as npm's SDK asks
+	} {
 		res := s.do("GET", path, "")
 		if data := read(t, res); string(data) != "0123456789" || res.Header.Get("Content-Type") != "video/mp4" || res.Header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %q %v", path, data, res.Header)

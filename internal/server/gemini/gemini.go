@@ -82,6 +82,10 @@ func find(path string) (key, id string) {
 	if !has {
 		return collection, ""
 	}
+	// For a file whose address is no https the SDK of npm asks for files/ADDRESS:download.
+	if at := strings.LastIndex(id, "/v1beta/files/"); at >= 0 && collection == "files" && strings.HasPrefix(id, "http:/") {
+		id = id[at+len("/v1beta/files/"):]
+	}
 	verb := ""
 	if i := strings.LastIndexByte(id, ':'); i >= 0 {
 		id, verb = id[:i], id[i:]

@@ -155,7 +155,8 @@ func (f *Fake) Finish(_ context.Context, owner, id string) (*backend.File, error
 		mime = found
 	}
 	x := &file{data: up.data, done: now.Add(f.process), File: backend.File{
-		ID: cmp.Or(up.new.ID, f.next("file")), Owner: owner, Name: up.new.Name, MIME: mime, Purpose: up.new.Purpose, Size: up.Size,
+		// Gemini's SDKs take the ID out of a URI as far as it has letters and digits.
+		ID: cmp.Or(up.new.ID, strings.ReplaceAll(f.next("file"), "-", "")), Owner: owner, Name: up.new.Name, MIME: mime, Purpose: up.new.Purpose, Size: up.Size,
 		SHA256: sha256.Sum256(up.data), Created: now, Updated: now, Expires: now.Add(48 * time.Hour),
 	}}
 	if k := kindOf(mime); k == backend.Video || k == backend.Audio {
