@@ -2,6 +2,7 @@ package openai
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -27,7 +28,7 @@ func asked(m, text string) responses.ResponseNewParams {
 func gateItems() responses.ResponseNewParamsInputUnion {
 	return responses.ResponseNewParamsInputUnion{OfInputItemList: responses.ResponseInputParam{
 		responses.ResponseInputItemParamOfMessage(responses.ResponseInputMessageContentListParam{
-			{OfInputFile: &responses.ResponseInputFileParam{Filename: sdk.String("gate.txt"), FileData: sdk.String("data:text/plain,The%20gate%20code%20is%207421.")}},
+			{OfInputFile: &responses.ResponseInputFileParam{Filename: sdk.String("gate.txt"), FileData: sdk.String("data:text/plain," + url.PathEscape(fresh()))}},
 			responses.ResponseInputContentParamOfInputText(gate),
 		}, responses.EasyInputMessageRoleUser),
 	}}
