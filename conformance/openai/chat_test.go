@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -27,6 +28,9 @@ func textFile(name, text string) sdk.ChatCompletionContentPartUnionParam {
 		Filename: sdk.String(name), FileData: sdk.String("data:text/plain;base64," + base64.StdEncoding.EncodeToString([]byte(text))),
 	})
 }
+
+// fresh is a text that was never read before: of one that was there is no progress.
+func fresh() string { return "The gate code is 7421. " + rand.Text() + "\n" }
 
 // about asks something of a text.
 func about(m, question string) sdk.ChatCompletionNewParams {
@@ -94,9 +98,10 @@ func TestChat(t *testing.T) {
 
 func TestChatStream(t *testing.T) {
 	c := client("/v1/")
-	p := about(model(t), gate)
-	p.StreamOptions.IncludeUsage = sdk.Bool(true)
 	for _, progress := range []bool{false, true} {
+		p := about(model(t), gate)
+		p.Messages[0].OfUser.Content.OfArrayOfContentParts[0] = textFile("gate.txt", fresh())
+		p.StreamOptions.IncludeUsage = sdk.Bool(true)
 		stream := c.Chat.Completions.NewStreaming(t.Context(), p, option.WithJSONSet("return_progress", progress))
 		var acc sdk.ChatCompletionAccumulator
 		chunks, reports := 0, 0

@@ -4,5 +4,6 @@
 //
 // The server is HANDSCROLL_URL, or one that is started from HANDSCROLL_BIN; without
 // either it is the handler over a backend that needs no model, built from the module
-// two folders up, and only then is everything tested that a model decides.
+// two folders up, and only then is everything tested that a model decides. Go does not
+// see what the environment says here: give its tests -count=1.
 package openai

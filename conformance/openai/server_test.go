@@ -100,10 +100,11 @@ func start() (stop func(), err error) {
 }
 
 // client is the SDK, pointed at one of the two places where the API is.
-func client(prefix string, more ...option.RequestOption) sdk.Client {
-	return sdk.NewClient(append([]option.RequestOption{
+func client(prefix string, more ...option.RequestOption) *sdk.Client {
+	c := sdk.NewClient(append([]option.RequestOption{
 		option.WithBaseURL(base + prefix), option.WithAPIKey(apiKey()), option.WithMaxRetries(0),
 	}, more...)...)
+	return &c
 }
 
 func apiKey() string {

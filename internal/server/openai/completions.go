@@ -119,7 +119,8 @@ func completionLogprobsOf(list []backend.Token, offset int, first bool) (*comple
 		offset += utf8.RuneCount(t.Text)
 		if first && i == 0 {
 			out.Chosen = append(out.Chosen, nil)
-			out.Top = append(out.Top, nil)
+			// OpenAI's own server has null, for which openai-go drops the whole list.
+			out.Top = append(out.Top, map[string]float64{})
 			continue
 		}
 		p := finite(t.LogProb)

@@ -41,7 +41,7 @@ func TestEchoForLikelihoods(t *testing.T) {
 		e.text = strings.Replace(e.text, "one", "é", 1)
 		v := ok(t, c.post("/v1/completions", `{"prompt":["é two"],"max_tokens":`+e.limit+`,"logprobs":1,"echo":true,"temperature":0}`))
 		v.want("choices.0.text", e.text, "choices.0.finish_reason", "length",
-			"choices.0.logprobs.token_logprobs.0", nil, "choices.0.logprobs.top_logprobs.0", nil, "choices.0.logprobs.tokens.0", "é ",
+			"choices.0.logprobs.token_logprobs.0", nil, "choices.0.logprobs.top_logprobs.0", map[string]any{}, "choices.0.logprobs.tokens.0", "é ",
 			"choices.0.logprobs.text_offset.0", 0, "choices.0.logprobs.text_offset.1", 2,
 			"choices.0.logprobs.token_logprobs.1", math.Log(0.5))
 		lp := value{t, v.at("choices.0.logprobs")}
