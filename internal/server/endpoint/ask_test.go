@@ -83,7 +83,7 @@ func TestAskHandscroll(t *testing.T) {
 	noEnvironment(t)
 	f := newFake(t, map[string]http.HandlerFunc{
 		"GET /v1/models": says(`{"data":[{"id":"nano","owned_by":"handscroll"},{"id":"other","owned_by":"handscroll"}]}`),
-		chat: says(`{"choices":[{"message":{"content":"8080"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9},
+		chat: says(`{"choices":[{"message":{"content":"8080","found":false},"finish_reason":"stop"}],"usage":{"prompt_tokens":9},
 			"evidence":[{"source":"a.txt","quote":"The port","line":1},{"source":"f.mp4","quote":"seen","time":61.5}]}`),
 	})
 	a, err := f.open("", Options{}).NewContext(parts()[:2], Instruct).Ask(t.Context(), "Which port?", handscroll.Sampling{}, nil)
@@ -91,7 +91,7 @@ func TestAskHandscroll(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Claim{{Source: "a.txt", Quote: "The port"}, {Source: "f.mp4", Quote: "seen", Time: 61500 * time.Millisecond, Timed: true}}
-	if a.Text != "8080" || !slices.Equal(a.Claims, want) {
+	if a.Text != "8080" || a.Found || !slices.Equal(a.Claims, want) {
 		t.Errorf("%+v", a)
 	}
 	golden(t, "handscroll.json", f.requests("POST", "/v1/chat/completions")[0].body)
@@ -121,8 +121,8 @@ func TestAnswers(t *testing.T) {
 			Answer{Text: "a", Reason: "stopped by the server: RECITATION", Found: true}, ""},
 		"gemini's late error": {"/v1beta", events(`{"error":{"code":500,"message":"lost","status":"INTERNAL"}}`), Answer{}, "500 INTERNAL: lost"},
 		"grounding": {"/v1beta", events(`{"candidates":[{"content":{"parts":[{"text":"a"}]},"finishReason":"STOP",
-			"groundingMetadata":{"groundingChunks":[{"retrievedContext":{"title":"x","text":"passage"}}]},"evidence":[{"source":"y","time":"1:02"}]}]}`),
-			Answer{Text: "a", Found: true, Claims: []Claim{{Source: "x", Quote: "passage"}, {Source: "y", Time: 62 * time.Second, Timed: true}}}, ""},
+			"groundingMetadata":{"groundingChunks":[{"retrievedContext":{"title":"x","text":"passage"}}]},"evidence":[{"source":"y","time":"1:02"}],"found":false}]}`),
+			Answer{Text: "a", Claims: []Claim{{Source: "x", Quote: "passage"}, {Source: "y", Time: 62 * time.Second, Timed: true}}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			routes := openAIRoutes(c.answer)
@@ -242,7 +242,10 @@ func TestCount(t *testing.T) {
 			if n, err := f.open(c.path, Options{}).NewContext(c.parts, "").Count(t.Context()); err != nil || n != c.want {
 				t.Errorf("%d, %v, want %d", n, err, c.want)
 			}
-			if name == "gemini" {
+			switch name {
+			case "pictures":
+				golden(t, "openai-count.json", f.requests("POST", "/v1/chat/completions")[0].body)
+			case "gemini":
 				golden(t, "gemini-count.json", f.requests("POST", "/v1beta/models/gemini-x:countTokens")[0].body)
 			}
 		})

@@ -55,6 +55,8 @@ type Answer struct {
 	Claims []Claim
 	Model  string // that answered, as the server names it
 	Took   time.Duration
+
+	said *bool // what a Handscroll says of Found
 }
 
 // Claim is evidence in a server's words.
@@ -103,6 +105,9 @@ func (x *Context) Ask(ctx context.Context, question string, s handscroll.Samplin
 	}
 	a.Text, a.Took = strings.TrimSpace(b.String()), time.Since(start)
 	a.Found = a.Text != "" && !strings.Contains(strings.ToLower(a.Text), strings.ToLower(strings.TrimSuffix(NotFound, ".")))
+	if a.said != nil {
+		a.Found = *a.said
+	}
 	if a.Text == "" && a.Reason == "" {
 		if a.Cut {
 			return nil, fmt.Errorf("endpoint %s: the answer reached its limit of %d tokens before it said anything: what the model thinks counts too; allow more with --max-tokens", x.c.base, a.Usage.AnswerTokens)

@@ -73,6 +73,7 @@ type geminiResponse struct {
 		FinishReason string          `json:"finishReason"`
 		Grounding    geminiGrounding `json:"groundingMetadata"`
 		Evidence     []wireEvidence  `json:"evidence"`
+		Found        *bool           `json:"found"` // Handscroll's own
 	} `json:"candidates"`
 	Feedback struct {
 		BlockReason string `json:"blockReason"`
@@ -298,6 +299,7 @@ func (x *Context) askGemini(ctx context.Context, question string, s handscroll.S
 				a.Claims = append(a.Claims, Claim{Source: g.Retrieved.Title, Quote: g.Retrieved.Text})
 			}
 			a.claim(cand.Evidence)
+			a.hold(cand.Found)
 			switch cand.FinishReason {
 			case "", "FINISH_REASON_UNSPECIFIED":
 				continue
@@ -321,6 +323,15 @@ func (a *Answer) hear(r *geminiResponse) {
 	}
 	if r.Usage.Prompt > 0 {
 		a.Usage = handscroll.Usage{PromptTokens: r.Usage.Prompt, CachedTokens: r.Usage.Cached, AnswerTokens: r.Usage.Answer + r.Usage.Thoughts}
+	}
+}
+
+// hold takes down what a Handscroll says of whether there is an answer.
+func (a *Answer) hold(found ...*bool) {
+	for _, f := range found {
+		if f != nil {
+			a.said = f
+		}
 	}
 }
 

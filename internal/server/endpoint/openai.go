@@ -85,6 +85,7 @@ type openAIDelta struct {
 	Content  string         `json:"content"`
 	Refusal  string         `json:"refusal"`
 	Evidence []wireEvidence `json:"evidence"`
+	Found    *bool          `json:"found"` // Handscroll's own
 }
 
 type openAIResponse struct {
@@ -180,27 +181,23 @@ func openAIParts(parts []Part, bare bool) ([]openAIPart, error) {
 	return out, err
 }
 
-// openAIRequest is a request for an answer; all is one text where it can be, which
+// openAIRequest is a request for an answer, or without a question one that shows how
+// long the context is; all is one text where it can be, which
 // every server takes.
 func (x *Context) openAIRequest(question string) openAIRequest {
-	ask := openAIPart{Type: "text", Text: question}
-	var content any
-	switch n := len(x.openAI); {
-	case n == 0 || question == "" && n == 1 && x.openAI[0].Type == "text":
-		content = strings.TrimSpace(strings.Join([]string{firstText(x.openAI), question}, "\n"))
-	case n == 1 && x.openAI[0].Type == "text" && !x.c.model.Handscroll:
-		content = x.openAI[0].Text + "\n" + question
-	default:
-		content = append(slices.Clip(x.openAI), ask)
+	parts := x.openAI
+	if question != "" {
+		parts = append(slices.Clip(parts), openAIPart{Type: "text", Text: question})
+	}
+	var content any = parts
+	if texts := !slices.ContainsFunc(parts, func(p openAIPart) bool { return p.Type != "text" }); texts && !x.c.model.Handscroll {
+		var all []string
+		for _, p := range parts {
+			all = append(all, p.Text)
+		}
+		content = strings.Join(all, "\n")
 	}
 	return openAIRequest{Model: x.c.model.ID, Messages: []openAIMessage{{"user", content}}}
-}
-
-func firstText(parts []openAIPart) string {
-	if len(parts) == 0 {
-		return ""
-	}
-	return parts[0].Text
 }
 
 // sample puts how tokens are chosen on a request, as far as the server takes it.
@@ -284,6 +281,7 @@ func (x *Context) streamOpenAI(ctx context.Context, req openAIRequest, a *Answer
 		for _, c := range r.Choices[:min(1, len(r.Choices))] {
 			say(c.Delta.Content + c.Message.Content)
 			a.claim(slices.Concat(c.Evidence, c.Delta.Evidence, c.Message.Evidence))
+			a.hold(c.Delta.Found, c.Message.Found)
 			if refusal := c.Delta.Refusal + c.Message.Refusal; refusal != "" {
 				a.Reason += refusal
 			}
