@@ -156,7 +156,7 @@ func TestTrainEars(t *testing.T) {
 func TestSenseRecipeErrors(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{"steps: 6", "steps: 0", "steps is 0"}, {"workers: 2", "workers: 99", "workers is 99"},
-		{"name: tiny", "name: a/b", "name is"}, {"rate: 0.003", "rate: 0", "schedule.rate"}, {"weight_decay: 0.02", "weight_decay: 4600.02", "weight_decay is 4600"},
+		{"name: tiny", "name: a/b", "name is"}, {"rate: 0.003", "rate: 0", "schedule.rate"}, {"clip: 1", "clip: 1\nweight_decay: 4600.02", "weight_decay is 4600"},
 		{"clip: 1", "clap: 1", "clap"},
 	} {
 		path := filepath.Join(t.TempDir(), "r.yaml")
