@@ -64,7 +64,7 @@ var imports = map[string]string{
 	"engine":            "speech model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
 	"engine/enginetest": "encoder model nn speech tensor tokenizer",
 
-	"server":                     ". server/backend server/local server/gemini server/openai server/sse studio",
+	"server":                     ". disk server/backend server/local server/gemini server/openai server/sse studio",
 	"server/backend":             ".",
 	"server/backend/backendtest": ". server/backend",
 
