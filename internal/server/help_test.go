@@ -60,6 +60,9 @@ func testFamily(name string, b backend.Backend) http.Handler {
 		case "owner":
 			io.WriteString(w, backend.Owner(r.Context()))
 			return
+		case "ignore long":
+			io.WriteString(w, "ignored"+strings.Repeat(" ", 1<<20))
+			return
 		case "ignore":
 			io.WriteString(w, "ignored")
 			return

@@ -205,8 +205,6 @@ func (s *Server) end() {
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &record{id: requestID(r), method: methodOf(r), route: routeOf(r.URL.Path), family: familyOf(r.URL.Path), start: time.Now()}
-	out := newResponse(w, s.o.Pace)
-	out.Header().Set("X-Request-Id", rec.id)
 	limit := s.o.MaxBody
 	if takesFile(r.URL.Path) {
 		limit = s.o.MaxFile + 1<<20 // for what is around the file in a form
@@ -215,12 +213,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.NoBody
 	}
 	in := newBody(w, r, limit, s.o.Pace)
+	out := newResponse(w, r, in, s.o.Pace)
+	out.Header().Set("X-Request-Id", rec.id)
 	r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
 	if r.Body != http.NoBody {
 		r.Body = in
 	}
 	s.metrics.inFlight.Inc()
-	defer s.finish(out, in, r, rec)
+	defer s.finish(out, r, rec)
 	done, err := s.gate.check(out, r, s.loopback.Load())
 	if err == nil && !done {
 		err = s.serve(out, r, rec, limit)
@@ -384,7 +384,7 @@ func (s *Server) fail(w *response, f family, e *backend.Error) {
 }
 
 // finish recovers from a panic, and counts and logs the request.
-func (s *Server) finish(w *response, in *body, r *http.Request, rec *record) {
+func (s *Server) finish(w *response, r *http.Request, rec *record) {
 	p := recover()
 	if p != nil && p != http.ErrAbortHandler {
 		s.log.Error("panic", "id", rec.id, "route", rec.route, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
@@ -402,7 +402,7 @@ func (s *Server) finish(w *response, in *body, r *http.Request, rec *record) {
 			status = 499 // as others have it: the client closed the connection
 		}
 	}
-	in.abandon()
+	w.begin(status)
 	w.deadline() // what is buffered is written after this
 	s.metrics.inFlight.Dec()
 	s.metrics.observe(rec.route, status, time.Since(rec.start))
