@@ -127,11 +127,6 @@ func isLoopback(addr string) (bool, error) {
 	return ip != nil && ip.IsLoopback(), nil
 }
 
-// errNoKeys is why a server that others can reach does not start.
-func errNoKeys(addr string) error {
-	return fmt.Errorf("server: %s can be reached by others, which needs an API key: make one with 'handscroll keys add NAME', or listen on 127.0.0.1", addr)
-}
-
 // errKey is the answer to a wrong key, or to none.
 func errKey(secret string) *backend.Error {
 	if secret == "" {

@@ -133,7 +133,7 @@ func TestOptionsAreChecked(t *testing.T) {
 	}
 	// The address that is listened on counts, whatever was said before.
 	h := newHouse(t, nil)
-	wantText(t, h.admitFrom(false, "0.0.0.0:1"), "can be reached by others")
+	wantText(t, h.admitFrom("0.0.0.0:1"), "can be reached by others")
 }
 
 func TestRoutes(t *testing.T) {

@@ -71,6 +71,26 @@ func (k *Keys) List() []Key {
 	return slices.Clone(k.list)
 }
 
+// has reports whether there are any; k may be nil.
+func (k *Keys) has() bool {
+	if k == nil {
+		return false
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.list) > 0
+}
+
+// Guard says why a server must not listen on addr with these keys: others could reach
+// it, and there is none. k may be nil.
+func (k *Keys) Guard(addr string) error {
+	loopback, err := isLoopback(addr)
+	if err == nil && !loopback && !k.has() {
+		err = fmt.Errorf("server: %s can be reached by others, which needs an API key: make one with 'handscroll keys add NAME', or listen on 127.0.0.1", addr)
+	}
+	return err
+}
+
 // refresh reads the file again if it is another one than before, so that a key that is
 // removed stops working at once.
 func (k *Keys) refresh() error {

@@ -87,26 +87,25 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	loopback, err := isLoopback(o.Addr)
-	if err != nil {
-		return nil, err
-	}
 	s := &Server{o: o, gate: g, log: o.Log, drained: make(chan struct{}), holders: make(map[[32]byte]*holder)}
 	s.metrics = newMetrics(o.Backend)
-	if err := s.admitFrom(loopback, o.Addr); err != nil {
+	if err := s.admitFrom(o.Addr); err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
 // admitFrom sets who can connect, and insists on keys where others can.
-func (s *Server) admitFrom(loopback bool, addr string) error {
-	has := s.o.Keys != nil && len(s.o.Keys.List()) > 0
-	if !loopback && !has {
-		return errNoKeys(addr)
+func (s *Server) admitFrom(addr string) error {
+	if err := s.o.Keys.Guard(addr); err != nil {
+		return err
+	}
+	loopback, err := isLoopback(addr)
+	if err != nil {
+		return err
 	}
 	s.loopback.Store(loopback)
-	if has {
+	if s.o.Keys.has() {
 		s.keyed.Store(true)
 	}
 	return nil
@@ -115,11 +114,7 @@ func (s *Server) admitFrom(loopback bool, addr string) error {
 // Serve accepts connections from l until ctx is done. Then /readyz says no, new requests
 // are refused, those that run may finish within the grace, and are cancelled after it.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	loopback, err := isLoopback(l.Addr().String())
-	if err != nil {
-		return err
-	}
-	if err := s.admitFrom(loopback, l.Addr().String()); err != nil {
+	if err := s.admitFrom(l.Addr().String()); err != nil {
 		return err
 	}
 	base, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -153,8 +148,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		await(s.drained, 5*time.Second)
 	}
 	// What is open now has no request, or one that does not heed its context.
-	last, stop := context.WithTimeout(base, time.Second)
+	last, stop := context.WithTimeout(context.WithoutCancel(base), time.Second)
 	defer stop()
+	var err error
 	if hs.Shutdown(last) != nil {
 		err = hs.Close()
 	}
@@ -294,7 +290,7 @@ func (s *Server) identify(r *http.Request, rec *record) *backend.Error {
 			// The keys of before hold until the file is right again.
 			s.log.Error("reading keys", "error", err)
 		}
-		if !s.keyed.Load() && len(s.o.Keys.List()) > 0 {
+		if s.o.Keys.has() {
 			s.keyed.Store(true)
 		}
 	}
