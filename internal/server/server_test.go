@@ -550,3 +550,18 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("POST: %d", w.Code)
 	}
 }
+
+// BenchmarkRequest is what the server adds to a request, beside the family alone.
+func BenchmarkRequest(b *testing.B) {
+	h := newHouse(b, func(o *Options) { o.Log = nil })
+	key := h.add(b, "ann", KeyLimits{RequestsPerMinute: 1 << 30})
+	for name, handler := range map[string]http.Handler{"server": h, "family": h.o.OpenAI} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if w := ask(handler, "POST", local+openaiPath+"?do=owner", "hi", "Authorization", "Bearer "+key); w.Code != 200 {
+					b.Fatal(w.Body)
+				}
+			}
+		})
+	}
+}
