@@ -21,7 +21,7 @@ const modulePath = "github.com/handscroll/handscroll"
 // docs/rationale.md.
 var imports = map[string]string{
 	".":              "engine media media/all model/shipped kvcache sample",
-	"cmd/handscroll": ". server server/endpoint studio train eval eval/task convert hub",
+	"cmd/handscroll": ". server server/backend server/local server/gemini server/openai server/endpoint studio train eval eval/task convert hub",
 	"cmd/speak":      "speech/frame",
 
 	"tensor":    "",
@@ -64,7 +64,7 @@ var imports = map[string]string{
 	"engine":            "speech model encoder prompt sample kvcache tokenizer media gguf tensor nn kernel",
 	"engine/enginetest": "encoder model nn speech tensor tokenizer",
 
-	"server":                     ". server/backend server/local server/gemini server/openai server/sse studio",
+	"server":                     "disk server/backend",
 	"server/backend":             ".",
 	"server/backend/backendtest": ". server/backend",
 

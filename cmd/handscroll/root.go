@@ -88,6 +88,8 @@ questions about them, showing the passage that the answer stands in.`,
 		newScoreCmd(),
 		newTokenizeCmd(),
 		newModelCmd(),
+		newServeCmd(),
+		newKeysCmd(),
 	)
 	return root
 }
