@@ -204,11 +204,25 @@ async function settled(id, key, file, signal) {
   updatePart(id, key, { ...patch, state: "ready" });
 }
 
-/** Takes a part out that is not part of the context yet, or one that failed. */
+/** Takes a part out; what is left is read again, which is quick: it was read before. */
 export function removePart(id, key) {
+  const was = get(id).parts.find((p) => p.key === key);
   dropped.delete(key);
-  update(id, (s) => ({ parts: s.parts.filter((p) => p.key !== key) }));
+  update(id, (s) => ({ parts: s.parts.filter((p) => p.key !== key), stale: s.stale || was.state === "read" }));
+  announce(`${was.name} taken out`);
+  const scroll = get(id);
+  if (was.state !== "read") return;
+  if (scroll.parts.length > 0) {
+    read(id);
+    return;
+  }
+  const old = scroll.context;
+  update(id, { context: "", tokens: 0, expires: "", stale: false });
+  if (old) api.deleteContext(old).catch((err) => update(id, { readError: err.message }));
 }
+
+/** Whether files can be added: not if parts of the context are only known by name. */
+export const extensible = (scroll) => scroll.parts.every((p) => p.file || p.state !== "read");
 
 const contentsOf = (parts) => [
   { role: "user", parts: parts.map((p) => ({ fileData: { fileUri: fileURI(p.file), mimeType: p.mime || "application/octet-stream" } })) },
@@ -217,13 +231,14 @@ const fileURI = (name) => `${location.origin}/v1beta/${name}`;
 
 // Reading
 
+const unread = (scroll) => scroll.stale || scroll.parts.some((p) => p.state === "ready");
 const included = (scroll) => scroll.parts.filter((p) => p.file && (p.state === "ready" || p.state === "read"));
 
 /** Reads all parts into a stored context, and asks what waited for it. */
 export async function read(id) {
   if (busy(id, "read") || busy(id, "upload")) return;
   const scroll = get(id);
-  if (!scroll || !scroll.parts.some((p) => p.state === "ready")) return;
+  if (!scroll || !unread(scroll)) return;
   if (!state.get().models) await loadModels();
   const model = modelOf(scroll);
   if (!model) {
@@ -251,6 +266,7 @@ export async function read(id) {
       expires: made.expireTime || "",
       reading: null,
       wanted: false,
+      stale: s.parts.filter((p) => p.state === "read").some((p) => !parts.some((q) => q.key === p.key)) || parts.some((q) => !s.parts.some((p) => p.key === q.key)),
       parts: s.parts.map((p) => {
         if (!parts.some((q) => q.key === p.key)) return p;
         const source = sources.find((x) => x.name === p.name);
@@ -268,7 +284,8 @@ export async function read(id) {
   }
   const now = get(id);
   if (!now) return;
-  if (now.context && !now.readError && now.parts.some((p) => p.state === "ready" && !parts.some((q) => q.key === p.key))) return read(id);
+  // Something was added or taken out meanwhile.
+  if (!now.readError && !control.signal.aborted && unread(now)) return read(id);
   const waiting = now.messages.find((m) => m.state === "waiting");
   if (waiting && now.context) answer(id, waiting.id);
   else if (waiting) updateMessage(id, waiting.id, { state: "stopped" });
@@ -307,7 +324,7 @@ export function ask(id, text) {
   update(id, (s) => ({ messages: [...s.messages, question, reply], draft: "", title: s.title || text.slice(0, 60) }));
   const scroll = get(id);
   const pending = busy(id, "upload") || busy(id, "read");
-  if (!pending && scroll.parts.some((p) => p.state === "ready")) read(id);
+  if (!pending && unread(scroll)) read(id);
   else if (!pending) answer(id, reply.id);
 }
 
@@ -315,7 +332,7 @@ export function ask(id, text) {
 export function again(id, mid) {
   updateMessage(id, mid, { text: "", evidence: [], error: "", state: "waiting", progress: null });
   if (busy(id, "upload") || busy(id, "read")) return;
-  if (get(id).parts.some((p) => p.state === "ready")) read(id);
+  if (unread(get(id))) read(id);
   else answer(id, mid);
 }
 
