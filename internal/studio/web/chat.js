@@ -2,7 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/htm-preact.js";
 import * as api from "./api.js";
-import { base, brief, clock, count, plural, span } from "./format.js";
+import { base, brief, clock, count, span } from "./format.js";
 import { kinds, kindOf } from "./kinds.js";
 import { Prose } from "./prose.js";
 import * as scrolls from "./scroll.js";
@@ -187,4 +187,3 @@ export function TimeLeft({ expires }) {
   return left > 0 ? `${span(left)} left` : "expired";
 }
 
-export { plural };
