@@ -138,8 +138,8 @@ function readProgress(p) {
     total: p.total || 0,
     source: p.source || "",
     fraction: Math.min(1, p.fraction || (p.total ? (p.tokens || 0) / p.total : 0)),
-    rate: p.rate || 0,
-    left: parseFloat(p.left) || 0,
+    rate: p.tokensPerSecond || 0,
+    left: p.secondsLeft || 0,
     waiting: Boolean(p.waiting),
   };
 }
@@ -198,16 +198,17 @@ export async function generate(model, body, { signal, onText = () => {}, onProgr
   return out;
 }
 
+/** The name of the file that an address is of, or "". */
+export const fileOf = (uri) => /files\/[\w-]+$/.exec(uri || "")?.[0] || "";
+
 function readEvidence(e) {
-  const time = e.timeSeconds ?? e.time;
-  const file = e.file || e.uri || "";
   return {
     source: e.source || "",
-    file: /files\/[\w-]+/.exec(file)?.[0] || "",
+    file: fileOf(e.uri),
     page: e.page || 0,
     line: e.line || 0,
     offset: Number(e.offset) || 0,
-    time: time === undefined || time === null ? null : parseFloat(time),
+    time: e.time ?? null,
     quote: e.quote || "",
     weight: e.weight || 0,
   };

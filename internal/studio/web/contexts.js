@@ -50,7 +50,7 @@ function Mix({ details }) {
 
 // What a context is made of: the server's sums by kind, or its sources'.
 function detailsOf(c) {
-  if (c.usageMetadata?.promptTokensDetails) return c.usageMetadata.promptTokensDetails;
+  if (c.usageMetadata?.tokensDetails) return c.usageMetadata.tokensDetails;
   const by = {};
   for (const s of c.sources || []) {
     const m = kinds[kinds[s.kind] ? s.kind : kindOf("", s.name)].modality;
@@ -71,9 +71,17 @@ function Context({ context, onChanged, go }) {
       setError(err.message);
     }
   };
+  const open = async (e) => {
+    e.preventDefault();
+    try {
+      go(`#/s/${await scrolls.open(context)}`);
+    } catch (err) {
+      setError(err.message);
+    }
+  };
   return html`<li class="row">
     <div class="row-main">
-      <h3><a href="#/" onClick=${(e) => { e.preventDefault(); go(`#/s/${scrolls.open(context)}`); }}>${name}</a></h3>
+      <h3><a href="#/" onClick=${open}>${name}</a></h3>
       <p class="quiet">${plural(context.usageMetadata?.totalTokenCount || 0, "token")} · ${(context.model || "").replace("models/", "")} · <${TimeLeft} expires=${context.expireTime} /></p>
       <${Mix} details=${detailsOf(context)} />
       ${error && html`<p class="error" role="alert">${error}</p>`}

@@ -20,13 +20,8 @@ export function parseMetrics(text) {
   return out;
 }
 
-// The sum of the first metric that is there, or undefined.
-function total(metrics, ...names) {
-  for (const n of names) {
-    const list = metrics[`handscroll_${n}`];
-    if (list) return list.reduce((a, x) => a + x.value, 0);
-  }
-}
+// The sum of a metric over its labels; undefined if the server does not have it.
+const total = (metrics, name) => metrics[`handscroll_${name}`]?.reduce((a, x) => a + x.value, 0);
 
 /** Asks for the metrics every other second while the page can be seen. */
 function useMetrics() {
@@ -60,11 +55,11 @@ function useMetrics() {
 }
 
 // Per second between looks, oldest first. A counter that fell has begun anew.
-function rates(history, ...names) {
+function rates(history, name) {
   const out = [];
   for (let i = 1; i < history.length; i++) {
     const [a, b] = [history[i - 1], history[i]];
-    const d = (total(b.metrics, ...names) ?? 0) - (total(a.metrics, ...names) ?? 0);
+    const d = (total(b.metrics, name) ?? 0) - (total(a.metrics, name) ?? 0);
     out.push(Math.max(0, d) / Math.max(0.1, b.at - a.at));
   }
   return out;
@@ -91,24 +86,22 @@ function Figure({ name, value, note, children }) {
 
 function Figures({ history }) {
   const { metrics } = history[history.length - 1];
-  const of = (...names) => total(metrics, ...names);
-  const read = rates(history, "prefill_tokens_total", "read_tokens_total");
-  const said = rates(history, "decode_tokens_total", "answer_tokens_total");
-  const hits = of("prefix_hits_total", "cache_hits_total");
-  const misses = of("prefix_misses_total", "cache_misses_total");
-  const tried = (hits || 0) + (misses || 0);
+  const of = (name) => total(metrics, name);
+  const read = rates(history, "prefill_tokens_total");
+  const said = rates(history, "decode_tokens_total");
+  const tried = of("prefix_cache_hits_total") + of("prefix_cache_misses_total");
   const last = (list) => (list.length ? list[list.length - 1] : 0);
-  const mean = (tokens, seconds) => (tokens !== undefined && seconds > 0 ? `${brief(tokens / seconds)} a second while at it` : "");
+  const mean = (what) => (of(`${what}_seconds_total`) > 0 ? `${brief(of(`${what}_tokens_total`) / of(`${what}_seconds_total`))} a second while at it` : "");
+  const shown = (name, write = count) => (of(name) === undefined ? undefined : write(of(name)));
   return html`<dl class="figures">
-    <${Figure} name="Reading" value=${`${brief(last(read))} tokens/s`} note=${mean(of("prefill_tokens_total", "read_tokens_total"), of("prefill_seconds_total", "read_seconds_total"))}><${Spark} values=${read} name="Tokens read a second" /><//>
-    <${Figure} name="Answering" value=${`${brief(last(said))} tokens/s`} note=${mean(of("decode_tokens_total", "answer_tokens_total"), of("decode_seconds_total", "answer_seconds_total"))}><${Spark} values=${said} name="Tokens answered a second" /><//>
-    <${Figure} name="Requests" value=${of("requests_running", "running_requests", "running") === undefined ? undefined : `${count(of("requests_running", "running_requests", "running"))} running`} note=${`${count(of("requests_waiting", "waiting_requests", "waiting", "queue_length"))} waiting`} />
-    <${Figure} name="Refused as busy" value=${of("refused_total", "requests_refused_total") === undefined ? undefined : count(of("refused_total", "requests_refused_total"))} />
-    <${Figure} name="Not read again" value=${tried ? `${Math.round((100 * hits) / tried)} %` : hits === undefined ? undefined : "–"} note=${`of ${plural(tried, "prompt")} began with one read before`} />
-    <${Meter} name="Memory of contexts" value=${of("context_bytes", "context_memory_bytes")} max=${of("memory_bytes", "context_memory_limit_bytes", "memory_limit_bytes") || 0} write=${bytes} />
-    <${Meter} name="Disk" value=${of("stored_bytes", "disk_bytes")} max=${of("quota_bytes", "disk_quota_bytes", "disk_limit_bytes") || 0} write=${bytes} />
-    <${Figure} name="Stored contexts" value=${of("stored_contexts", "contexts_stored", "stored") === undefined ? undefined : count(of("stored_contexts", "contexts_stored", "stored"))} note=${of("evicted_total", "contexts_evicted_total") ? `${count(of("evicted_total", "contexts_evicted_total"))} made room for others` : ""} />
-    <${Figure} name="Process" value=${metrics.process_resident_memory_bytes ? bytes(metrics.process_resident_memory_bytes[0].value) : undefined} note=${metrics.go_goroutines ? `${count(metrics.go_goroutines[0].value)} goroutines` : ""} />
+    <${Figure} name="Reading" value=${`${brief(last(read))} tokens/s`} note=${mean("prefill")}><${Spark} values=${read} name="Tokens read a second" /><//>
+    <${Figure} name="Answering" value=${`${brief(last(said))} tokens/s`} note=${mean("decode")}><${Spark} values=${said} name="Tokens answered a second" /><//>
+    <${Figure} name="Requests" value=${shown("requests_running", (n) => `${count(n)} running`)} note=${`${count(of("queue_waiting"))} waiting${of("requests_refused_total") ? `, ${count(of("requests_refused_total"))} refused as too many` : ""}`} />
+    <${Figure} name="Read before" value=${tried >= 0 ? (tried ? `${Math.round((100 * of("prefix_cache_hits_total")) / tried)} %` : "–") : undefined} note=${`of ${plural(tried || 0, "prompt")}; ${brief(of("cached_tokens_total"))} tokens not read again`} />
+    <${Meter} name="Memory of contexts" value=${of("context_memory_bytes")} max=${of("context_memory_limit_bytes") || 0} write=${bytes} />
+    <${Meter} name="Disk" value=${of("disk_bytes")} max=${of("disk_quota_bytes") || 0} write=${bytes} />
+    <${Figure} name="Stored contexts" value=${shown("stored_contexts")} note=${of("evicted_contexts_total") ? `${count(of("evicted_contexts_total"))} made room for others` : ""} />
+    <${Figure} name="Process" value=${metrics.process_resident_memory_bytes && bytes(metrics.process_resident_memory_bytes[0].value)} note=${metrics.go_goroutines ? `${count(metrics.go_goroutines[0].value)} goroutines` : ""} />
   </dl>`;
 }
 

@@ -4,7 +4,7 @@
 
 import * as api from "./api.js";
 import { base, plural } from "./format.js";
-import { estimate, kindOf, ofModality } from "./kinds.js";
+import { estimate, kindOf, kinds, ofModality } from "./kinds.js";
 import { createStore, load, newID, save } from "./store.js";
 
 const day = 86400;
@@ -270,7 +270,7 @@ export async function read(id) {
       parts: s.parts.map((p) => {
         if (!parts.some((q) => q.key === p.key)) return p;
         const source = sources.find((x) => x.name === p.name);
-        return { ...p, state: "read", error: "", ...(source?.tokens && { tokens: source.tokens, exact: true }), lines: source?.lines || p.lines };
+        return { ...p, state: "read", error: "", ...(source?.tokens && { tokens: source.tokens, exact: true }) };
       }),
     }));
     announce(`Read: ${plural(get(id).tokens, "token")}`);
@@ -439,20 +439,21 @@ async function check(id) {
 }
 
 /** The scroll of a stored context; made if this browser has none. */
-export function open(context) {
+export async function open(context) {
   const known = Object.values(state.get().scrolls).find((s) => s.context === context.name);
   if (known) return known.id;
-  const details = context.usageMetadata?.promptTokensDetails || [];
+  const details = context.usageMetadata?.tokensDetails || [];
   const tokens = context.usageMetadata?.totalTokenCount || 0;
+  // A source is named as its file was when it was uploaded.
+  const files = context.sources?.length ? await api.files() : [];
   const part = (name, kind, n, more) => ({ key: newID(), name, kind, size: 0, mime: "", file: "", state: "read", tokens: n, exact: true, duration: 0, error: "", ...more });
-  const parts = context.sources?.length
-    ? context.sources.map((s) => part(s.name, sourceKind(s), s.tokens || 0, { size: Number(s.bytes) || 0, duration: parseFloat(s.length ?? s.duration) || 0, file: /files\/[\w-]+/.exec(s.file || s.uri || "")?.[0] || "" }))
-    : details.length
-      ? details.map((d) => part(d.modality.toLowerCase(), ofModality(d.modality), d.tokenCount))
-      : [part(context.displayName || "context", "text", tokens)];
+  const ofSource = (s) => {
+    const file = files.find((f) => f.name === api.fileOf(s.uri)) || files.find((f) => f.displayName === s.name);
+    const kind = kinds[s.kind] && s.kind !== "text" ? s.kind : kindOf(file?.mimeType, s.name);
+    return part(s.name, kind, s.tokens || 0, { size: Number(file?.sizeBytes || s.bytes) || 0, mime: file?.mimeType || "", duration: s.seconds || 0, file: file?.name || "" });
+  };
+  let parts = [part(context.displayName || "context", "text", tokens)];
+  if (context.sources?.length) parts = context.sources.map(ofSource);
+  else if (details.length) parts = details.map((d) => part(kinds[ofModality(d.modality)].name, ofModality(d.modality), d.tokenCount));
   return create({ title: context.displayName || "", model: context.model, context: context.name, tokens, expires: context.expireTime || "", parts });
-}
-
-function sourceKind(s) {
-  return s.kind && s.kind !== "text" ? s.kind : kindOf("", s.name || "");
 }
