@@ -180,7 +180,7 @@ func find(list []source, question string) (string, []map[string]any) {
 			e["quote"] = strings.TrimSpace(string(p.data[at[0]:at[1]]))
 			if p.mime == "application/pdf" {
 				e["page"] = len(pageMark.FindAllIndex(p.data[:at[0]], -1))
-				e["quote"] = strings.Trim(e["quote"].(string), "()Tj ")
+				e["quote"] = strings.TrimPrefix(strings.TrimSuffix(e["quote"].(string), ") Tj T*"), "(")
 			}
 		}
 		quote := e["quote"].(string)

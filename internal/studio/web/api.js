@@ -285,6 +285,7 @@ export async function upload(file, { name, url, signal, onStart = () => {}, onSe
       },
       signal,
     }), signal);
+    await res.arrayBuffer(); // it is empty
     url = here(res.headers.get("X-Goog-Upload-URL") || "");
     onStart(url);
   }
@@ -320,6 +321,7 @@ export async function upload(file, { name, url, signal, onStart = () => {}, onSe
       onSent(offset);
       return (await res.json()).file;
     }
+    await res.arrayBuffer();
   }
 }
 

@@ -76,6 +76,7 @@ export function Messages({ scroll, open, lit, onOpen, onLight }) {
     if (last && below < 400) end.current?.scrollIntoView({ block: "end" });
   }, [scroll.messages.length, last?.text, last?.state]);
   return html`<div class="messages">
+    <h2 class="sr">Questions and answers</h2>
     ${scroll.messages.map((m) => m.role === "user"
       ? html`<h3 class="question" key=${m.id}><span class="sr">Question: </span>${m.text}</h3>`
       : html`<${Answer} key=${m.id} scroll=${scroll} message=${m} open=${open} lit=${lit} onOpen=${onOpen} onLight=${onLight} />`)}
@@ -164,12 +165,11 @@ export function Composer({ scroll }) {
 /** Which model answers. */
 export function ModelPicker({ scroll }) {
   const models = useStore(scrolls.state, (s) => s.models);
-  if (!models || models.length < 2) return null;
-  const model = scrolls.modelOf(scroll, models);
   // A stored context belongs to the model that read it.
-  const fixed = Boolean(scroll.context);
+  if (!models || models.length < 2 || scroll.context) return null;
+  const model = scrolls.modelOf(scroll, models);
   return html`<label class="field inline">Model
-    <select value=${model?.name} disabled=${fixed} title=${fixed ? "The files were read by this model" : ""} onChange=${(e) => scrolls.update(scroll.id, { model: e.target.value })}>
+    <select value=${model?.name} onChange=${(e) => scrolls.update(scroll.id, { model: e.target.value })}>
       ${models.map((m) => html`<option key=${m.name} value=${m.name}>${m.displayName || m.name}</option>`)}
     </select>
   </label>`;

@@ -4,7 +4,7 @@ import { html, useCallback, useEffect, useState } from "./vendor/htm-preact.js";
 import * as api from "./api.js";
 import { TimeLeft } from "./chat.js";
 import { bytes, count, plural } from "./format.js";
-import { kinds, kindOf, ofModality } from "./kinds.js";
+import { kinds, kindOf, kindOfSource, ofModality } from "./kinds.js";
 import * as scrolls from "./scroll.js";
 import { useStore } from "./store.js";
 
@@ -53,7 +53,7 @@ function detailsOf(c) {
   if (c.usageMetadata?.tokensDetails) return c.usageMetadata.tokensDetails;
   const by = {};
   for (const s of c.sources || []) {
-    const m = kinds[kinds[s.kind] ? s.kind : kindOf("", s.name)].modality;
+    const m = kinds[kindOfSource(s)].modality;
     by[m] = (by[m] || 0) + (s.tokens || 0);
   }
   return Object.entries(by).map(([modality, tokenCount]) => ({ modality, tokenCount }));
@@ -111,7 +111,7 @@ function StoredFile({ file, onChanged }) {
     }
   };
   return html`<li class="row compact">
-    <div class="row-main"><p><span class="swatch" data-kind=${kind} aria-hidden="true"></span> ${name}</p>
+    <div class="row-main"><p class="file"><span class="swatch" data-kind=${kind} aria-hidden="true"></span>${name}</p>
       <p class="quiet">${kinds[kind].name} · ${bytes(file.sizeBytes)}${file.expirationTime ? html` · <${TimeLeft} expires=${file.expirationTime} />` : ""}${file.state === "FAILED" ? " · cannot be read" : ""}</p>
       ${error && html`<p class="error" role="alert">${error}</p>`}</div>
     <div class="row-actions"><${Confirm} label="Delete" name=${name} question="Delete for good?" onConfirm=${remove} /></div>

@@ -39,6 +39,9 @@ export function kindOf(mime, name) {
   return "text";
 }
 
+/** The kind of a context's source: to the API a document is text. */
+export const kindOfSource = (s, mime) => (kinds[s.kind] && s.kind !== "text" ? s.kind : kindOf(mime, s.name || ""));
+
 /** What a file's tokens come to before anything has counted them. */
 export function estimate(kind, size, seconds) {
   switch (kind) {

@@ -93,10 +93,12 @@ function Notes({ scroll }) {
 
 function Title({ scroll, onFiles }) {
   const busy = useStore(scrolls.state, (s) => s.busy[scroll.id]);
+  const models = useStore(scrolls.state, (s) => s.models);
+  const model = scrolls.modelOf(scroll, models);
   const working = busy?.upload || busy?.read;
   return html`<div class="scroll-head">
     <h1 tabindex="-1">${scroll.title || "A new scroll"}</h1>
-    ${scroll.context && html`<p class="quiet kept">Stored, <${TimeLeft} expires=${scroll.expires} /></p>`}
+    ${scroll.context && html`<p class="quiet kept">Stored${models?.length > 1 && model ? ` for ${model.displayName || model.name}` : ""}, <${TimeLeft} expires=${scroll.expires} /></p>`}
     <span class="scroll-tools">
       <${ModelPicker} scroll=${scroll} />
       ${scroll.parts.length > 0 && scrolls.extensible(scroll) && html`<${Choose} onFiles=${onFiles} small />`}

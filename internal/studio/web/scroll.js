@@ -4,7 +4,7 @@
 
 import * as api from "./api.js";
 import { base, plural } from "./format.js";
-import { estimate, kindOf, kinds, ofModality } from "./kinds.js";
+import { estimate, kindOf, kindOfSource, kinds, ofModality } from "./kinds.js";
 import { createStore, load, newID, save } from "./store.js";
 
 const day = 86400;
@@ -449,8 +449,7 @@ export async function open(context) {
   const part = (name, kind, n, more) => ({ key: newID(), name, kind, size: 0, mime: "", file: "", state: "read", tokens: n, exact: true, duration: 0, error: "", ...more });
   const ofSource = (s) => {
     const file = files.find((f) => f.name === api.fileOf(s.uri)) || files.find((f) => f.displayName === s.name);
-    const kind = kinds[s.kind] && s.kind !== "text" ? s.kind : kindOf(file?.mimeType, s.name);
-    return part(s.name, kind, s.tokens || 0, { size: Number(file?.sizeBytes || s.bytes) || 0, mime: file?.mimeType || "", duration: s.seconds || 0, file: file?.name || "" });
+    return part(s.name, kindOfSource(s, file?.mimeType), s.tokens || 0, { size: Number(file?.sizeBytes || s.bytes) || 0, mime: file?.mimeType || "", duration: s.seconds || 0, file: file?.name || "" });
   };
   let parts = [part(context.displayName || "context", "text", tokens)];
   if (context.sources?.length) parts = context.sources.map(ofSource);

@@ -91,10 +91,10 @@ function Block({ block, fill, sent, pins, index, current, onFocus, onOpen, onPin
   const failed = block.parts.some((p) => p.state === "failed");
   const moving = block.parts.some((p) => p.state === "sending" || p.state === "waiting");
   return html`<li class="block" data-kind=${block.kind} data-failed=${failed || null} data-lit=${pins.length > 0 || null} style=${{ flexGrow: Math.max(1, block.tokens) }}>
-    <button type="button" class="block-body" tabindex=${index === current ? 0 : -1} data-index=${index}
+    <button type="button" class="block-body" data-kind=${block.kind} tabindex=${index === current ? 0 : -1} data-index=${index}
       aria-label=${`${titleOf(block)}: ${describe(block, fill)}${pins.length ? `, evidence ${pins.map((p) => p.n).join(", ")}` : ""}`}
       onFocus=${() => onFocus(index)} onMouseEnter=${() => onFocus(index, true)} onClick=${() => onOpen(block)}>
-      <span class="fill" style=${{ width: `${fill * 100}%` }}></span>
+      <span class="fill" data-kind=${block.kind} style=${{ width: `${fill * 100}%` }}></span>
       ${moving && html`<span class="sent" style=${{ width: `${sent * 100}%` }}></span>`}
     </button>
     ${pins.map((p) => html`<span key=${p.n} class="pin" data-active=${p.active || null} style=${{ left: `${p.at * 100}%` }} onClick=${() => onPin(p)}><span class="seal" aria-hidden="true">${p.n}</span></span>`)}

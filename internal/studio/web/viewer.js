@@ -95,7 +95,11 @@ function Passage({ part, evidence }) {
     );
     return () => control.abort();
   }, [part.key, evidence]);
-  useEffect(() => mark.current?.scrollIntoView({ block: "center", inline: "nearest" }), [state.found]);
+  useEffect(() => {
+    // The passage alone is scrolled, not the page: the strip stays where it is.
+    const [el, box] = [mark.current, mark.current?.closest(".passage")];
+    if (el) box.scrollTop += el.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2;
+  }, [state.found]);
   if (!state.found) {
     return html`<${Quote} text=${evidence.quote} />
       ${state.error && html`<p class="error" role="alert">The rest of the text cannot be shown. ${state.error}</p>`}
@@ -188,7 +192,7 @@ function Body({ part, evidence }) {
 
 function Panel({ label, children, onClose, focus }) {
   const head = useRef(null);
-  useEffect(() => head.current?.focus(), [focus]);
+  useEffect(() => head.current?.focus({ preventScroll: true }), [focus]);
   return html`<aside class="viewer" aria-labelledby="viewer-title" onKeyDown=${(e) => e.key === "Escape" && onClose()}>
     <header><h2 id="viewer-title" tabindex="-1" ref=${head}>${label}</h2><button type="button" class="button icon" aria-label="Close" onClick=${onClose}>×</button></header>
     <div class="viewer-body">${children}</div>
