@@ -41,7 +41,7 @@ export function make(dir) {
   writeFileSync(join(dir, "paper.pdf"), pdf([["On the lamps of a small harbour", "", ...filler(24, ["lighthouse", "pier"])], [...filler(10, ["chapel", "well"]), "The special magic Oslo number is: 5938174.", ...filler(12, ["barn"])], filler(20, ["field"])]));
   copyFileSync(join(root, "testdata", "keyword.flac"), join(dir, "talk.flac"));
   // Two scenes; drawtext needs a font, which not every machine has: boxes do.
-  execFileSync("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", "color=c=0x2d5a88:s=320x180:d=6:r=10", "-f", "lavfi", "-i", "testsrc=s=320x180:d=6:r=10",
-    "-filter_complex", "[0][1]concat=n=2:v=1", "-c:v", "libvpx", "-b:v", "150k", "-deadline", "realtime", "-cpu-used", "8", join(dir, "film.webm")]);
+  execFileSync("ffmpeg", ["-loglevel", "error", "-y", "-f", "lavfi", "-i", "color=c=0x2d5a88:s=320x180:d=6:r=4", "-f", "lavfi", "-i", "testsrc=s=320x180:d=6:r=4",
+    "-filter_complex", "[0][1]concat=n=2:v=1", "-c:v", "libvpx", "-b:v", "150k", "-deadline", "realtime", "-cpu-used", "8", "-threads", "1", join(dir, "film.webm")]);
   return { film: join(dir, "film.webm"), sound: join(dir, "talk.flac"), paper: join(dir, "paper.pdf"), folder: join(dir, "notes") };
 }

@@ -10,7 +10,7 @@ import { basics, contrast, shifts, watchShifts } from "./basics.mjs";
 import { drop, fake, launch, target } from "./browser.mjs";
 import { make } from "./materials.mjs";
 
-const patience = 120000; // machines that run tests are busy
+const patience = 300000; // machines that run tests are busy
 const shots = process.env.STUDIO_SHOTS || "";
 const answerOf = { Lisbon: "7421938", Oslo: "5938174" };
 
