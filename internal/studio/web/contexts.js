@@ -1,6 +1,6 @@
 // Stored contexts and files: what the server keeps.
 
-import { html, useCallback, useEffect, useState } from "./vendor/htm-preact.js";
+import { html, useCallback, useEffect, useRef, useState } from "./vendor/htm-preact.js";
 import * as api from "./api.js";
 import { TimeLeft } from "./chat.js";
 import { bytes, count, plural } from "./format.js";
@@ -32,10 +32,14 @@ function useList(fetch) {
 /** A button that asks once more before it does what cannot be undone. */
 export function Confirm({ label, name, question, onConfirm }) {
   const [asking, setAsking] = useState(false);
+  const yes = useRef(null);
+  useEffect(() => {
+    if (asking) yes.current.focus();
+  }, [asking]);
   if (!asking) return html`<button type="button" class="button small" aria-label=${`${label} ${name}`} onClick=${() => setAsking(true)}>${label}</button>`;
   return html`<span class="confirm" role="group" aria-label=${question}>
     <span>${question}</span>
-    <button type="button" class="button small danger" ref=${(el) => el?.focus()} onClick=${() => { setAsking(false); onConfirm(); }}>${label}</button>
+    <button type="button" class="button small danger" ref=${yes} onClick=${() => { setAsking(false); onConfirm(); }}>${label}</button>
     <button type="button" class="button small" onClick=${() => setAsking(false)}>Keep</button>
   </span>`;
 }

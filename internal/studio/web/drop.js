@@ -10,7 +10,7 @@ const named = (file, path) => ({ file, name: path.replace(/^\/+/, "") || file.na
 
 async function walk(entry, out) {
   if (tools.has(entry.name)) {
-    out.left.push(entry.fullPath.replace(/^\/+/, ""));
+    out.left.push(`${entry.fullPath.replace(/^\/+/, "")} (a tool’s own)`);
     return;
   }
   if (entry.isFile) {
@@ -33,7 +33,7 @@ async function walk(entry, out) {
 const finish = (out) => {
   out.files = out.files.filter(({ file, name }) => {
     if (file.size > 0) return true;
-    out.left.push(name);
+    out.left.push(`${name} (empty)`);
     return false;
   });
   return out;
@@ -62,7 +62,7 @@ export function fromInput(list) {
     if (tool >= 0) left.add(path.split("/").slice(0, tool + 1).join("/"));
     else out.files.push(named(file, path));
   }
-  out.left.push(...left);
+  out.left.push(...[...left].map((name) => `${name} (a tool’s own)`));
   out.files.sort((a, b) => (a.name < b.name ? -1 : 1));
   return finish(out);
 }

@@ -88,7 +88,7 @@ function Notes({ scroll }) {
   return html`
     ${failed.length > 0 && html`<div class="notice error" role="alert">${failed.slice(0, 3).map((p) => html`<p key=${p.key}><b>${p.name}</b> ${p.error} <button type="button" class="link" onClick=${() => scrolls.removePart(scroll.id, p.key)}>Take it out</button></p>`)}${failed.length > 3 && html`<p>and ${plural(failed.length - 3, "more file")}</p>`}</div>`}
     ${scroll.readError && html`<p class="notice error" role="alert">${scroll.readError} ${scroll.parts.some((p) => p.state === "ready") && html`<button type="button" class="link" onClick=${() => scrolls.read(scroll.id)}>Read again</button>`}</p>`}
-    ${scroll.left.length > 0 && html`<p class="notice">Left out: ${some(scroll.left)} (empty, or a tool’s own). <button type="button" class="link" onClick=${() => scrolls.update(scroll.id, { left: [] })}>All right</button></p>`}`;
+    ${scroll.left.length > 0 && html`<p class="notice">Left out: ${some(scroll.left)}. <button type="button" class="link" onClick=${() => scrolls.update(scroll.id, { left: [] })}>All right</button></p>`}`;
 }
 
 function Title({ scroll, onFiles }) {
@@ -200,6 +200,9 @@ function App() {
   const main = useRef(null);
   const first = useRef(true);
   useEffect(() => {
+    // A file that misses its place must not replace the page.
+    addEventListener("dragover", (e) => e.preventDefault());
+    addEventListener("drop", (e) => e.preventDefault());
     scrolls.loadModels();
     const again = () => setEpoch((n) => n + 1);
     addEventListener("keychanged", again);

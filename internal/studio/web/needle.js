@@ -13,14 +13,26 @@ const label = (n) => (n >= 1 << 20 ? `${n >> 20}M` : `${n >> 10}k`);
 const depthsOf = (n) => Array.from({ length: n }, (_, i) => (n === 1 ? 0.5 : i / (n - 1)));
 
 // The run goes on while other pages are looked at, and its results stay.
-const run = createStore({ result: load("needle", null), control: null });
+const run = createStore({ result: settled(load("needle", null)), control: null });
+
+// A result in which nothing is under way.
+function settled(result) {
+  if (!result) return null;
+  const rest = ([k, c]) => [k, c.state === "reading" || c.state === "asking" ? { state: "waiting" } : c];
+  return { ...result, cells: Object.fromEntries(Object.entries(result.cells).map(rest)) };
+}
+
+function keep() {
+  run.set((s) => ({ result: { ...s.result, ended: Date.now() } }));
+  save("needle", run.get().result);
+}
 
 /** Runs a test; cells change as it goes. */
 async function start(config, text, model) {
   const control = new AbortController();
   const { lengths, depths, seed, together } = config;
   const cells = Object.fromEntries(lengths.flatMap((l) => depths.map((d) => [`${l}/${d}`, { state: "waiting" }])));
-  run.set({ control, result: { config, source: text.name, model: model.name, cells, began: Date.now(), ended: 0, error: "" } });
+  run.set({ control, result: { config, source: text.name, model: model.name, cells, began: Date.now(), ended: Date.now(), error: "" } });
   const change = (patch) => run.set((s) => ({ result: { ...s.result, ...patch } }));
   const set = (l, d, cell) => run.set((s) => ({ result: { ...s.result, cells: { ...s.result.cells, [`${l}/${d}`]: cell } } }));
   const rng = random(seed);
@@ -47,12 +59,9 @@ async function start(config, text, model) {
     }
   } catch (err) {
     if (!api.stopped(err)) change({ error: err.message });
-    // What was under way did not happen.
-    run.set((s) => ({ result: { ...s.result, cells: Object.fromEntries(Object.entries(s.result.cells).map(([k, c]) => [k, c.state === "reading" || c.state === "asking" ? { state: "waiting" } : c])) } }));
   }
-  change({ ended: Date.now() });
-  run.set({ control: null });
-  save("needle", run.get().result);
+  run.set((s) => ({ result: settled(s.result), control: null }));
+  keep();
   const { found, done } = score(run.get().result);
   scrolls.announce(`Needle test ended: ${found} of ${done} found`);
 }
@@ -79,7 +88,7 @@ async function one(l, d, n, ask, set) {
   set(l, d, { state: "asking" });
   const got = await ask(n.ask);
   set(l, d, { state: has(got.text, n.value) ? "found" : "missed", expected: n.value, ...got });
-  save("needle", run.get().result);
+  keep();
 }
 
 function score(result) {
@@ -163,7 +172,7 @@ export function Needle() {
   };
   const counts = result && score(result);
   const reads = together ? lengths.reduce((a, b) => a + b, 0) : lengths.reduce((a, b) => a + b, 0) * depths;
-  const took = result ? ((result.ended || Date.now()) - result.began) / 1000 : 0;
+  const took = result ? (result.ended - result.began) / 1000 : 0;
   return html`<div class="page-body">
     <header class="page-head"><h1 tabindex="-1">Needle test</h1><p>A sentence is hidden at different depths of texts of different lengths. Can the model find it?</p></header>
     <form class="panel" onSubmit=${submit} aria-label="Needle test">

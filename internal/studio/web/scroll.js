@@ -5,7 +5,7 @@
 import * as api from "./api.js";
 import { base, plural } from "./format.js";
 import { estimate, kindOf, kindOfSource, kinds, ofModality } from "./kinds.js";
-import { createStore, load, newID, save } from "./store.js";
+import { createStore, load, names, newID, save } from "./store.js";
 
 const day = 86400;
 const parallel = 3; // uploads
@@ -17,27 +17,49 @@ const parallel = 3; // uploads
  *   busy      {id: {upload, read, answer}} AbortControllers of what runs
  *   notice    what happened last, for screen readers
  */
-export const state = createStore({ models: null, modelsError: "", scrolls: load("scrolls", {}), busy: {}, notice: "", saveError: "" });
+export const state = createStore({ models: null, modelsError: "", scrolls: remembered(), busy: {}, notice: "", saveError: "" });
+
+function remembered() {
+  const all = names("scroll.").map((id) => load(`scroll.${id}`, null));
+  return Object.fromEntries(all.filter(Boolean).map((s) => [s.id, s]));
+}
 
 /** Files as they were dropped, by part key: they can be shown without asking the server. */
 export const dropped = new Map();
 
 export const announce = (notice) => state.set({ notice });
 
-// What is written is only what changed last; many changes are written once.
+// Each scroll is written by itself, so that tabs do not undo each other's; many
+// changes are written once.
+const unsaved = new Set();
 let saving = 0;
-function persist() {
-  if (saving) return;
-  saving = setTimeout(flush, 150);
+function persist(id) {
+  unsaved.add(id);
+  saving ||= setTimeout(flush, 300);
 }
 function flush() {
   clearTimeout(saving);
   saving = 0;
-  const err = save("scrolls", state.get().scrolls);
+  let err;
+  for (const id of unsaved) err = save(`scroll.${id}`, state.get().scrolls[id]) || err;
+  unsaved.clear();
   const saveError = err ? "The browser's storage is full: this page will not remember what is new. Delete scrolls that you no longer need." : "";
   if (saveError !== state.get().saveError) state.set({ saveError });
 }
 addEventListener("pagehide", flush);
+
+// What another tab did.
+addEventListener("storage", (e) => {
+  const id = e.key?.startsWith("handscroll.scroll.") && e.key.slice(18);
+  if (!id || Object.values(state.get().busy[id] || {}).some(Boolean)) return;
+  const now = load(`scroll.${id}`, null);
+  state.set((s) => {
+    const scrolls = { ...s.scrolls };
+    if (now) scrolls[id] = now;
+    else delete scrolls[id];
+    return { scrolls };
+  });
+});
 
 export const get = (id) => state.get().scrolls[id];
 
@@ -48,7 +70,7 @@ export function update(id, patch) {
     if (!old) return {};
     return { scrolls: { ...s.scrolls, [id]: { ...old, ...(typeof patch === "function" ? patch(old) : patch) } } };
   });
-  persist();
+  persist(id);
 }
 
 const updatePart = (id, key, patch) => update(id, (s) => ({ parts: s.parts.map((p) => (p.key === key ? { ...p, ...patch } : p)) }));
@@ -81,7 +103,7 @@ export function create(more = {}) {
     ...more,
   };
   state.set((s) => ({ scrolls: { ...s.scrolls, [id]: scroll } }));
-  persist();
+  persist(id);
   return id;
 }
 
@@ -93,7 +115,7 @@ export function forget(id) {
     delete scrolls[id];
     return { scrolls };
   });
-  persist();
+  persist(id);
 }
 
 /** The model of a scroll, as the API describes it. */
@@ -116,9 +138,14 @@ export async function loadModels() {
 export function addFiles(id, { files, left }) {
   const parts = [];
   const resumed = [];
+  const there = new Map(get(id).parts.map((p) => [`${p.size} ${p.name}`, p]));
   for (const { file, name } of files) {
+    const known = there.get(`${file.size} ${name}`);
+    if (known && !["failed", "stopped"].includes(known.state)) {
+      left.push(`${name} (already here)`);
+      continue;
+    }
     // The same file again after an interruption: its upload goes on.
-    const known = get(id).parts.find((p) => p.name === name && p.size === file.size && p.state !== "ready" && p.state !== "read");
     const key = known?.key || newID();
     dropped.set(key, file);
     if (known) resumed.push(key);
@@ -134,7 +161,7 @@ export function addFiles(id, { files, left }) {
     readError: "",
     wanted: true,
   }));
-  announce(`${plural(files.length, "file")} added`);
+  announce(`${plural(parts.length + resumed.length, "file")} added`);
   send(id);
 }
 
@@ -252,10 +279,10 @@ export async function read(id) {
   announce("Reading");
   const track = tracker(id, parts);
   try {
-    const made = await api.createContext(
+    const made = await api.patiently(() => api.createContext(
       { model: model.name, displayName: scroll.title.slice(0, 120), contents: contentsOf(parts), ttl: 7 * day },
       { signal: control.signal, onProgress: track },
-    );
+    ), control.signal);
     const old = get(id)?.context;
     if (!get(id)) return;
     const sources = made.sources || [];
@@ -330,6 +357,7 @@ export function ask(id, text) {
 
 /** Asks again what was stopped or failed. */
 export function again(id, mid) {
+  if (busy(id, "answer")) return;
   updateMessage(id, mid, { text: "", evidence: [], error: "", state: "waiting", progress: null });
   if (busy(id, "upload") || busy(id, "read")) return;
   if (unread(get(id))) read(id);
@@ -406,7 +434,12 @@ function lost(id) {
 /** Notes what the last page left unfinished, and goes on with what can be. */
 export async function resume(id) {
   const scroll = get(id);
-  if (!scroll || state.get().busy[id]) return;
+  if (!scroll) return;
+  if (state.get().busy[id]) {
+    // The page was here before: the server may have changed its mind meanwhile.
+    if (scroll.context && !busy(id, "read")) await check(id);
+    return;
+  }
   setBusy(id, "upload", null);
   update(id, (s) => ({
     reading: null,

@@ -1,15 +1,23 @@
 // State that components share, and what of it outlives the page.
 
-import { useEffect, useState } from "./vendor/htm-preact.js";
+import { useEffect, useRef, useState } from "./vendor/htm-preact.js";
 
-/** A value with listeners. set takes a patch, or a function from value to patch. */
+/**
+ * A value with listeners. set takes a patch, or a function from value to patch;
+ * listeners are called once for all that changes within a frame.
+ */
 export function createStore(value) {
   const listeners = new Set();
+  let timer = 0;
+  const tell = () => {
+    timer = 0;
+    for (const f of [...listeners]) f(value);
+  };
   return {
     get: () => value,
     set(patch) {
       value = { ...value, ...(typeof patch === "function" ? patch(value) : patch) };
-      for (const f of [...listeners]) f(value);
+      timer ||= setTimeout(tell, 16);
     },
     subscribe(f) {
       listeners.add(f);
@@ -21,18 +29,15 @@ export function createStore(value) {
 /** Renders a component again when what pick returns changes. */
 export function useStore(store, pick = (v) => v) {
   const [, render] = useState(0);
+  const shown = useRef({});
   const picked = pick(store.get());
+  shown.current = { pick, picked };
   useEffect(() => {
-    let last = pick(store.get());
-    // What changed between rendering and now was not listened for.
-    if (last !== picked) render((n) => n + 1);
-    return store.subscribe((v) => {
-      const next = pick(v);
-      if (next !== last) {
-        last = next;
-        render((n) => n + 1);
-      }
-    });
+    const look = (v) => {
+      if (shown.current.pick(v) !== shown.current.picked) render((n) => n + 1);
+    };
+    look(store.get()); // what changed between rendering and now was not listened for
+    return store.subscribe(look);
   }, [store]);
   return picked;
 }
@@ -44,6 +49,15 @@ export function load(key, fallback) {
     return text === null ? fallback : JSON.parse(text);
   } catch {
     return fallback;
+  }
+}
+
+/** The names of values that begin with prefix, without it. */
+export function names(prefix) {
+  try {
+    return Object.keys(localStorage).filter((k) => k.startsWith("handscroll." + prefix)).map((k) => k.slice(prefix.length + 11));
+  } catch {
+    return [];
   }
 }
 

@@ -33,7 +33,7 @@ export function fills(scroll) {
   for (const p of scroll.parts) out[p.key] = p.state === "read" && !scroll.stale ? 1 : 0;
   if (!r) return out;
   // Where the source is known, all before it is read; within it tokens tell.
-  const at = r.source ? reading.findIndex((p) => p.name === r.source || r.source.startsWith(p.name)) : -1;
+  const at = r.source ? reading.indexOf(partOf(reading, { source: r.source })) : -1;
   let left = r.total ? r.tokens : 0;
   if (!r.total) left = r.fraction * reading.reduce((n, p) => n + p.tokens, 0);
   reading.forEach((p, i) => {
@@ -46,8 +46,17 @@ export function fills(scroll) {
 
 /** Joins neighbours of a kind until there are at most limit blocks. */
 export function blocksOf(parts, limit) {
-  let blocks = parts.map((p) => ({ parts: [p], kind: p.kind, tokens: p.tokens }));
   const join = (a, b) => ({ parts: [...a.parts, ...b.parts], kind: a.kind, tokens: a.tokens + b.tokens });
+  const folder = (p) => p.name.slice(0, p.name.lastIndexOf("/") + 1);
+  let blocks = [];
+  for (const p of parts) {
+    // Of very many, neighbours in a folder are one from the start.
+    const last = blocks[blocks.length - 1];
+    if (parts.length > 4 * limit && last && last.kind === p.kind && last.parts.length < parts.length / limit && folder(last.parts[0]) === folder(p)) {
+      last.parts.push(p);
+      last.tokens += p.tokens;
+    } else blocks.push({ parts: [p], kind: p.kind, tokens: p.tokens });
+  }
   while (blocks.length > limit) {
     // The smallest pair that may be joined; folders stay whole for as long as possible.
     let best = -1;
