@@ -115,7 +115,6 @@ function Reader({ id }) {
   const [open, setOpen] = useState(null); // {message, index} or {parts}
   const [lit, setLit] = useState(null);
   useEffect(() => {
-    setOpen(null);
     scrolls.resume(id);
     save("last", id);
   }, [id]);
@@ -152,9 +151,9 @@ function Reader({ id }) {
       <p class="invite"><b>Drop files or a folder here</b><span>Text, code, PDF and office documents, pictures, recordings, films. They stay on this server.</span></p>
       <${Choose} onFiles=${onFiles} />
     <//>
-    <${Notes} scroll=${scroll} />
     <div class="desk" data-open=${Boolean(open) || null}>
       <section class="talk" aria-label="Questions and answers">
+        <${Notes} scroll=${scroll} />
         <${Messages} scroll=${scroll} open=${open} lit=${lit} onOpen=${setOpen} onLight=${setLit} />
         <${Composer} key=${id} scroll=${scroll} />
       </section>
