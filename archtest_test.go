@@ -75,6 +75,8 @@ var imports = map[string]string{
 	"server/endpoint": ". server/sse",
 	"studio":          "",
 
+	"conformance/studio/fake": "studio",
+
 	"train":       "model nn tensor kernel gguf tokenizer prompt encoder train/optim train/data render speech media media/all model/shipped",
 	"train/optim": "nn tensor kernel",
 	"train/data":  "tokenizer",
