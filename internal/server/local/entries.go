@@ -66,7 +66,7 @@ const (
 	// memoryBytes is up to how many bytes of text are not worth a place on disk.
 	memoryBytes = 16 << 10
 	// memoryEntries is how many contexts are kept in memory.
-	memoryEntries = 512
+	memoryEntries = 256
 )
 
 func (s *entries) dir(id string) string    { return filepath.Join(s.b.opts.Dir, "entries", id) }

@@ -246,6 +246,10 @@ func (b *Backend) Append(ctx context.Context, owner, id string, offset int64, r 
 	case offset != u.Size:
 		return nil, backend.Errorf(backend.Conflict, "offset %d of upload %q: %d bytes have come, go on from there", offset, id, u.Size)
 	}
+	// A piece may go over the quota, but not the one after it.
+	if err := b.room(1); err != nil {
+		return nil, err
+	}
 	if err := b.files.append(ctx, u, r); err != nil {
 		return nil, err
 	}
@@ -585,8 +589,8 @@ func label(r *backend.File) string {
 	if r.Name != "" {
 		return r.Name
 	}
-	ext := ""
-	if list, err := mime.ExtensionsByType(r.MIME); err == nil && len(list) > 0 {
+	ext := map[string]string{"text/plain": ".txt", "image/jpeg": ".jpg", "audio/mpeg": ".mp3", "video/mp4": ".mp4"}[r.MIME]
+	if list, err := mime.ExtensionsByType(r.MIME); ext == "" && err == nil && len(list) > 0 {
 		ext = list[0]
 	}
 	return r.ID + ext

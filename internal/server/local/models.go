@@ -150,7 +150,8 @@ func (b *Backend) room(n int64) error {
 	defer b.roomMu.Unlock()
 	used := func() int64 {
 		entries, _ := b.entries.bytes()
-		return entries + b.files.bytes() + b.sessions.diskBytes()
+		sessions, _ := b.sessions.onDisk()
+		return entries + b.files.bytes() + sessions
 	}
 	if over := used() + n - b.quota; over > 0 {
 		b.entries.evict(over)

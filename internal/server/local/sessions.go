@@ -72,13 +72,14 @@ func (s *sessions) dropStrays(known map[string]bool) error {
 	return nil
 }
 
-func (s *sessions) diskBytes() (n int64) {
+// onDisk is what stored sessions take on disk, and how many there are.
+func (s *sessions) onDisk() (n int64, count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, size := range s.disk {
 		n += size
 	}
-	return n
+	return n, len(s.disk)
 }
 
 // bytes is the memory that sessions take.

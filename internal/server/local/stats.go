@@ -52,7 +52,8 @@ func (b *Backend) Stats() backend.Stats {
 		m.gate.mu.Unlock()
 	}
 	n, count := b.entries.bytes()
-	s.Stored, s.StoredBytes = count, n+b.files.bytes()+b.sessions.diskBytes()
+	sessions, saved := b.sessions.onDisk()
+	s.Stored, s.StoredBytes = count+saved, n+b.files.bytes()+sessions
 	b.entries.mu.Lock()
 	s.Evicted, s.ContextBytes = b.entries.evicted, b.entries.memory
 	b.entries.mu.Unlock()

@@ -156,7 +156,8 @@ type generation struct {
 	o    handscroll.Sampling
 	emit func(backend.Event) error
 
-	mu sync.Mutex // held while something is emitted
+	mu   sync.Mutex // held while something is emitted
+	gone error      // why nothing more is
 }
 
 func (b *Backend) generateWeights(ctx context.Context, m *model, r *backend.Request, emit func(backend.Event) error) (*backend.Response, error) {
@@ -412,7 +413,10 @@ func (g *generation) choose(ctx context.Context, s *handscroll.Session, i int, e
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		return g.emit(backend.Event{Delta: &backend.Delta{Index: i, Text: text, Tokens: tokens}})
+		if g.gone == nil {
+			g.gone = g.emit(backend.Event{Delta: &backend.Delta{Index: i, Text: text, Tokens: tokens}})
+		}
+		return g.gone
 	}
 	if echo != nil {
 		*out = backend.Choice{Text: echo.Text, Tokens: slices.Clone(echo.Tokens)}
