@@ -18,6 +18,7 @@ import (
 	"github.com/handscroll/handscroll/internal/server/gemini"
 	"github.com/handscroll/handscroll/internal/server/local"
 	"github.com/handscroll/handscroll/internal/server/openai"
+	"github.com/handscroll/handscroll/internal/studio"
 )
 
 type serveFlags struct {
@@ -30,18 +31,19 @@ type serveFlags struct {
 	queue, connections              int
 	timeout, grace, ttl             time.Duration
 
-	cors, hosts     []string
-	tlsCert, tlsKey string
-	logFormat       string
-	remotes         bool
+	cors, hosts       []string
+	tlsCert, tlsKey   string
+	logFormat         string
+	noStudio, remotes bool
 }
 
 func newServeCmd() *cobra.Command {
 	f := serveFlags{maxBody: 100e6, maxFile: 2e9}
 	cmd := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve the Gemini and OpenAI APIs",
-		Long: `Serve the Gemini API (/v1beta/) and the OpenAI API (/v1/).
+		Short: "Serve the Gemini and OpenAI APIs, and a studio for the browser",
+		Long: `Serve the Gemini API (/v1beta/) and the OpenAI API (/v1/), and a studio for the
+browser at the address itself.
 
 What was read once is kept on disk, below --data, and is not read again: stored
 contexts (cachedContents) until they expire, prompts as long as there is room.
@@ -76,6 +78,7 @@ The first Ctrl-C lets running requests finish, the second ends at once.`,
 	fs.StringVar(&f.tlsCert, "tls-cert", "", "certificates (PEM), to serve HTTPS")
 	fs.StringVar(&f.tlsKey, "tls-key", "", "key of the certificate (PEM)")
 	fs.StringVar(&f.logFormat, "log-format", "text", "text or json")
+	fs.BoolVar(&f.noStudio, "no-studio", false, "serve the APIs alone")
 	fs.BoolVar(&f.remotes, "allow-remote-urls", false, "let OpenAI requests name pictures, films and files on public web servers, which are fetched")
 	return cmd
 }
@@ -178,6 +181,9 @@ func (f *serveFlags) assemble(b backend.Backend, keys *server.Keys, certs *tls.C
 		OpenAI:      openai.New(b, openai.Options{AllowRemote: f.remotes, MaxPart: int64(f.maxFile), Log: log}),
 		OpenAIError: openai.WriteError,
 	}
+	if !f.noStudio {
+		o.Studio = studio.Handler()
+	}
 	return server.New(o)
 }
 
@@ -196,6 +202,9 @@ func (f *serveFlags) greet(w io.Writer, at net.Addr, dir string, models []backen
 	}
 	url := scheme + "://" + net.JoinHostPort(host, port)
 	fmt.Fprintf(w, "Handscroll serves %s\n", url)
+	if !f.noStudio {
+		fmt.Fprintf(w, "  studio   open %s in a browser\n", url)
+	}
 	fmt.Fprintf(w, "  Gemini   GOOGLE_GEMINI_BASE_URL=%s GEMINI_API_KEY=%s\n", url, key)
 	fmt.Fprintf(w, "  OpenAI   OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=%s\n", url, key)
 	for i, m := range models {

@@ -119,7 +119,7 @@ func TestServe(t *testing.T) {
 	}
 	s.want(200, "GET", "/healthz", "", "ok")
 	s.want(200, "GET", "/readyz", "", "ok")
-	s.want(404, "GET", "/", "")
+	s.want(200, "GET", "/", "", "<html")
 	s.want(200, "GET", "/v1beta/models", "", "models/tiny")
 	s.want(200, "GET", "/v1/models", "", `"tiny"`)
 	s.want(200, "POST", "/v1beta/models/tiny:generateContent", geminiBody, "candidates", "promptTokenCount")
@@ -140,12 +140,13 @@ func TestServe(t *testing.T) {
 // A context is on disk: another server goes on with it.
 func TestServeKeepsContexts(t *testing.T) {
 	h := newHouse(t)
-	s := h.serve()
+	s := h.serve("--no-studio")
 	var made struct{ Name string }
 	answer := s.want(200, "POST", "/v1beta/cachedContents", `{"model":"models/tiny","ttl":"600s","contents":[{"role":"user","parts":[{"text":"`+strings.Repeat("the gate is green ", 100)+`"}]}]}`, "cachedContents/")
 	if err := json.Unmarshal([]byte(answer), &made); err != nil {
 		t.Fatal(err)
 	}
+	s.want(404, "GET", "/", "")
 	if code := s.stop(); code != exitOK {
 		t.Fatalf("exit code %d: %s", code, s.logs)
 	}

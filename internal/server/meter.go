@@ -12,7 +12,17 @@ import (
 // Meter wraps a backend so that the server that a request came through knows what
 // tokens it took: for its log, and for its key's tokens a day. A request that ends
 // because the server does fails with that reason, not as if its client had left.
-func Meter(b backend.Backend) backend.Backend { return &meter{b} }
+// What b can do beyond [backend.Backend], what it returns can too.
+func Meter(b backend.Backend) backend.Backend {
+	m := &meter{b}
+	if p, ok := b.(backend.Purposer); ok {
+		return struct {
+			*meter
+			backend.Purposer
+		}{m, p}
+	}
+	return m
+}
 
 type meter struct{ backend.Backend }
 

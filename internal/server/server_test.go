@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/handscroll/handscroll/internal/server/backend"
+	"github.com/handscroll/handscroll/internal/server/backend/backendtest"
 )
 
 const (
@@ -170,6 +171,17 @@ func TestWhoLeavesPaysToo(t *testing.T) {
 			t.Errorf("logs:\n%s", h.logs)
 		}
 	})
+}
+
+// Families ask what a backend can do beside the contract.
+func TestMeterHidesNothing(t *testing.T) {
+	full := Meter(backendtest.New())
+	if _, ok := full.(backend.Purposer); !ok {
+		t.Error("SetPurpose is gone")
+	}
+	if _, ok := Meter(struct{ backend.Backend }{full}).(backend.Purposer); ok {
+		t.Error("SetPurpose came from nowhere")
+	}
 }
 
 func TestBodyLimits(t *testing.T) {
