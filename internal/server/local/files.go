@@ -472,15 +472,28 @@ func (b *Backend) Files(_ context.Context, owner string) ([]backend.File, error)
 	return out, nil
 }
 
-// DeleteFile deletes a file. Contexts that it was read into stay.
+// DeleteFile deletes a file, or gives up an upload when nothing is being added to it
+// any more. Contexts that a file was read into stay.
 func (b *Backend) DeleteFile(_ context.Context, owner, id string) error {
-	b.files.mu.Lock()
-	defer b.files.mu.Unlock()
-	r, err := b.files.find(owner, id)
+	f := b.files
+	if u, err := f.upload(owner, id); err == nil {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if !u.Done {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.forget(u)
+			return nil
+		}
+		// It became a file meanwhile.
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, err := f.find(owner, id)
 	if err != nil {
 		return err
 	}
-	b.files.delete(r)
+	f.delete(r)
 	return nil
 }
 

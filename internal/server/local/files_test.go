@@ -224,3 +224,27 @@ func TestDebris(t *testing.T) {
 		t.Errorf("%d bytes", n)
 	}
 }
+
+// An upload that is given up leaves nothing, and its ID is free.
+func TestGiveUpUpload(t *testing.T) {
+	b := open(t, Options{})
+	ctx := t.Context()
+	u, err := b.Begin(ctx, backend.NewUpload{Owner: "a", ID: "mine", Size: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Append(ctx, "a", u.ID, 0, bytes.NewReader([]byte("half"))); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, b.DeleteFile(ctx, "b", u.ID), backend.NotFound)
+	if err := b.DeleteFile(ctx, "a", u.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantKind(t, errOf(b.Upload(ctx, "a", u.ID)), backend.NotFound)
+	if left, err := filepath.Glob(filepath.Join(b.opts.Dir, "uploads", "*", "*")); err != nil || len(left) > 0 || b.files.bytes() != 0 {
+		t.Errorf("left: %v, %v, %d bytes", left, err, b.files.bytes())
+	}
+	if _, err := b.Begin(ctx, backend.NewUpload{Owner: "a", ID: "mine", Size: 10}); err != nil {
+		t.Error(err)
+	}
+}
