@@ -84,9 +84,7 @@ func openFiles(b *Backend) (*files, error) {
 		}
 		f.list[key(r.Owner, r.ID)] = r
 		f.hold(sum, r.Size)
-		if r.State == backend.FileProcessing {
-			b.running.Go(func() { f.probe(r) })
-		} else {
+		if r.State != backend.FileProcessing {
 			close(r.probed)
 		}
 		return nil
@@ -97,12 +95,29 @@ func openFiles(b *Backend) (*files, error) {
 	if err := f.openUploads(); err != nil {
 		return nil, err
 	}
-	return f, f.dropStrays()
+	if err := f.dropStrays(); err != nil {
+		return nil, err
+	}
+	// Only now: until here nobody else may have f.
+	var left []*file
+	for _, r := range f.list {
+		if r.State == backend.FileProcessing {
+			left = append(left, r)
+		}
+	}
+	for _, r := range left {
+		b.running.Go(func() { f.probe(r) })
+	}
+	return f, nil
 }
 
 func (f *files) openUploads() error {
 	return f.b.eachRecord("uploads", func() any { return new(upload) }, func(path string, v any) error {
 		u := v.(*upload)
+		if f.list[key(u.Owner, u.ID)] != nil { // the file was made, but this was not deleted any more
+			f.forget(u)
+			return nil
+		}
 		fi, err := os.Stat(strings.TrimSuffix(path, ".json") + ".part")
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -382,10 +397,11 @@ func (u *upload) checksum(path string) (sum [32]byte, err error) {
 		return sum, err
 	}
 	if u.sum == nil {
-		u.sum = sha256.New()
-		if _, err := io.Copy(u.sum, f); err != nil {
+		all := sha256.New()
+		if _, err := io.Copy(all, f); err != nil {
 			return sum, err
 		}
+		u.sum = all
 	}
 	return [32]byte(u.sum.Sum(nil)), nil
 }
@@ -572,6 +588,11 @@ func (f *files) probe(r *file) {
 		return // the next process will
 	}
 	f.mu.Lock()
+	if f.list[key(r.Owner, r.ID)] != r {
+		f.mu.Unlock()
+		close(r.probed) // deleted before its turn came; its content may be gone
+		return
+	}
 	path, release := f.use(r)
 	was := r.File
 	f.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -246,5 +247,61 @@ func TestGiveUpUpload(t *testing.T) {
 	}
 	if _, err := b.Begin(ctx, backend.NewUpload{Owner: "a", ID: "mine", Size: 10}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A directory's name is no pattern, and files that were not looked into before a crash
+// are afterwards, all of them.
+func TestFilesAfterCrash(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a [b]*")
+	b := open(t, Options{Dir: dir})
+	for range cap(b.files.probes) {
+		b.files.probes <- struct{}{} // nothing is looked into
+	}
+	var ids []string
+	for i := range 40 {
+		ids = append(ids, send(t, b, "a", "notes.txt", []byte(strings.Repeat("note\n", i+1))).ID)
+	}
+	b.crash()
+	// As if the process had been killed before the upload's own record was deleted.
+	stale := b.files.uploadPath("a", ids[0], ".json")
+	if err := save(stale, &upload{Upload: backend.Upload{ID: ids[0], Owner: "a", Total: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	b = open(t, Options{Dir: dir})
+	wantKind(t, errOf(b.Upload(t.Context(), "a", ids[0])), backend.NotFound)
+	for _, id := range ids {
+		if f := settled(t, b, "a", id); f.State != backend.FileActive {
+			t.Errorf("%+v", f)
+		}
+	}
+	if left, err := os.ReadDir(filepath.Dir(stale)); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// A file that is deleted before it was looked into does not bring its content back.
+func TestDeletedBeforeProbe(t *testing.T) {
+	var logs bytes.Buffer
+	b := open(t, Options{Log: slog.New(slog.NewTextHandler(&logs, nil))})
+	for range cap(b.files.probes) {
+		b.files.probes <- struct{}{}
+	}
+	f := send(t, b, "a", "notes.txt", []byte("note\n"))
+	b.files.mu.Lock()
+	probed := b.files.list[key("a", f.ID)].probed
+	b.files.mu.Unlock()
+	if err := b.DeleteFile(t.Context(), "a", f.ID); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(b.files.probes) {
+		<-b.files.probes
+	}
+	<-probed
+	if err := b.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if logs.Len() > 0 || len(b.files.blobs) > 0 {
+		t.Errorf("%s%v", &logs, b.files.blobs)
 	}
 }

@@ -247,11 +247,13 @@ func save(path string, v any) error {
 // eachRecord calls f with the JSON records two levels below dir. One that cannot be
 // read is reported and left.
 func (b *Backend) eachRecord(dir string, v func() any, f func(path string, v any) error) error {
-	paths, err := filepath.Glob(filepath.Join(b.opts.Dir, dir, "*", "*.json"))
+	// The path of the directory is no pattern: it may have brackets.
+	names, err := fs.Glob(os.DirFS(filepath.Join(b.opts.Dir, dir)), "*/*.json")
 	if err != nil {
-		return err
+		return fmt.Errorf("local: %w", err)
 	}
-	for _, p := range paths {
+	for _, name := range names {
+		p := filepath.Join(b.opts.Dir, dir, filepath.FromSlash(name))
 		data, err := os.ReadFile(p)
 		if err != nil {
 			return fmt.Errorf("local: %w", err)
