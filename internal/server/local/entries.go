@@ -240,12 +240,10 @@ func (s *entries) gather(ctx context.Context, j *job, keep bool) (*gathered, err
 				return g, err
 			}
 			// Others use the memory.
-			select {
-			case <-wait:
-				continue
-			case <-ctx.Done():
-				return nil, ended(ctx.Err())
+			if err := j.pass.starve(ctx, wait); err != nil {
+				return nil, err
 			}
+			continue
 		}
 		var done chan struct{}
 		if len(own) > 0 {
@@ -323,7 +321,7 @@ func add(dst, src map[backend.Modality]int) {
 // closed returns an entry of units that is to be opened, or nil; s.mu is held.
 func (s *entries) closed(units []*unit) *entry {
 	for _, u := range units {
-		if e := s.units[u.key]; e != nil && e.c == nil && e.busy == nil {
+		if e := s.units[u.key]; e != nil && e.busy == nil && e.c == nil { // c is its reader's while it is busy
 			return e
 		}
 	}

@@ -26,7 +26,8 @@ type gate struct {
 	mu      sync.Mutex
 	running [2]int
 	waiting [2][]*ticket
-	inside  int // requests that have been let in before and wait for another class
+	inside  int    // requests that have been let in before and wait for another class
+	starved [2]int // of running: they wait for memory, which those inside may have
 	refused int64
 	// mean is how long requests take, decaying.
 	mean [2]time.Duration
@@ -101,8 +102,11 @@ func (g *gate) leave(c class, t *ticket) {
 
 // admit lets in those for whom there is room; g.mu is held.
 func (g *gate) admit(c class) {
-	for len(g.waiting[c]) > 0 && g.running[c] < g.limit[c] {
+	for len(g.waiting[c]) > 0 {
 		t := g.waiting[c][0]
+		if room := g.limit[c] - g.running[c]; room <= 0 && (!t.inside || room+g.starved[c] <= 0) {
+			return
+		}
 		g.waiting[c] = slices.Delete(g.waiting[c], 0, 1)
 		if t.inside {
 			g.inside--
@@ -129,7 +133,7 @@ func (p *pass) turn(ctx context.Context, c class) error {
 	g := p.g
 	p.exit()
 	g.mu.Lock()
-	if g.running[c] < g.limit[c] {
+	if g.running[c]-g.starved[c] < g.limit[c] {
 		g.running[c]++
 		g.mu.Unlock()
 		*p = pass{g, c, time.Now()}
@@ -148,6 +152,26 @@ func (p *pass) turn(ctx context.Context, c class) error {
 		*p = *next
 	}
 	return err
+}
+
+// starve waits for memory. Its place goes to one who has been let in before, if need
+// be: else those who have the memory could wait for the places of those who want it.
+func (p *pass) starve(ctx context.Context, memory <-chan struct{}) error {
+	g := p.g
+	count := func(n int) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.starved[p.c] += n
+		g.admit(p.c)
+	}
+	count(1)
+	defer count(-1)
+	select {
+	case <-memory:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx.Err())
+	}
 }
 
 // exit gives the place to the next. It may be called more than once.

@@ -190,7 +190,7 @@ func (b *Backend) generateWeights(ctx context.Context, m *model, r *backend.Requ
 		return nil, err
 	}
 	defer func() { p.exit() }()
-	run, err := g.read(ctx, max(1, r.Count), progress)
+	run, err := g.read(ctx, p, max(1, r.Count), progress)
 	if run != nil {
 		defer run.release()
 	}
@@ -292,7 +292,7 @@ type run struct {
 func (r *run) release() { r.g.b.sessions.done(r.from, r.bytes) }
 
 // read reads the prompt. What it has read is kept also if it is interrupted.
-func (g *generation) read(ctx context.Context, answers int, emit func(backend.Event) error) (*run, error) {
+func (g *generation) read(ctx context.Context, p *pass, answers int, emit func(backend.Event) error) (*run, error) {
 	out := &run{g: g}
 	// The prompt's pages are shared by all answers.
 	own, err := g.m.weights.SessionBytes("", len(g.ids)+g.o.MaxTokens)
@@ -313,10 +313,8 @@ func (g *generation) read(ctx context.Context, answers int, emit func(backend.Ev
 		if wait == nil {
 			break
 		}
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return nil, ended(ctx.Err())
+		if err := p.starve(ctx, wait); err != nil {
+			return nil, err
 		}
 	}
 	ctx, stop := context.WithCancelCause(ctx)
@@ -609,7 +607,7 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	}
 	defer p.exit()
 	g := &generation{b: b, m: m, r: r, ids: ids}
-	read, err := g.read(ctx, 1, emit)
+	read, err := g.read(ctx, p, 1, emit)
 	if read != nil {
 		defer read.release()
 	}
