@@ -261,16 +261,15 @@ func (b *Backend) Append(ctx context.Context, owner, id string, offset int64, r 
 	case offset != u.Size:
 		return nil, backend.Errorf(backend.Conflict, "offset %d of upload %q: %d bytes have come, go on from there", offset, id, u.Size)
 	}
-	// A piece may go over the quota, but not the one after it.
-	if err := b.room(1); err != nil {
-		return nil, err
-	}
 	if err := b.files.append(ctx, u, r); err != nil {
 		return nil, err
 	}
 	out := u.Upload
 	return &out, nil
 }
+
+// roomStep is how many bytes of an upload come between looks at the quota.
+const roomStep = 1 << 20
 
 func (f *files) append(ctx context.Context, u *upload, r io.Reader) (err error) {
 	file, err := os.OpenFile(f.uploadPath(u.Owner, u.ID, ".part"), os.O_RDWR|os.O_CREATE, 0o600)
@@ -286,11 +285,18 @@ func (f *files) append(ctx context.Context, u *upload, r io.Reader) (err error) 
 	if u.Total >= 0 {
 		limit = min(limit, u.Total)
 	}
-	began := u.Size
+	began, checked := u.Size, u.Size
 	buf := make([]byte, 256<<10)
 	for {
 		if err := ctx.Err(); err != nil {
 			return ended(err)
+		}
+		// Many uploads at once may have been announced, or none their sizes.
+		if u.Size >= checked {
+			if err := f.b.room(1); err != nil {
+				return err
+			}
+			checked = u.Size + roomStep
 		}
 		n, readErr := r.Read(buf)
 		if u.Size+int64(n) > limit {

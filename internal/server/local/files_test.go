@@ -305,3 +305,18 @@ func TestDeletedBeforeProbe(t *testing.T) {
 		t.Errorf("%s%v", &logs, b.files.blobs)
 	}
 }
+
+// An upload whose size nobody announced ends at the quota; what has come stays.
+func TestUploadOverQuota(t *testing.T) {
+	const quota = 3 << 20
+	b := open(t, Options{Quota: quota})
+	u, err := b.Begin(t.Context(), backend.NewUpload{Size: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Append(t.Context(), "", u.ID, 0, bytes.NewReader(make([]byte, 3*quota)))
+	wantKind(t, err, backend.Unavailable)
+	if u, err = b.Upload(t.Context(), "", u.ID); err != nil || u.Size < quota || u.Size > quota+roomStep {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
