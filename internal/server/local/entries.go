@@ -334,6 +334,10 @@ func (s *entries) open(e *entry) error {
 	c, err := e.m.native.OpenContext(s.dir(e.ID), handscroll.ContextOptions{Threads: s.b.opts.Threads})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err == nil && !e.holds(c.Sources()) {
+		err = errors.Join(&handscroll.FormatError{File: s.dir(e.ID), Problem: "not all is there that was read"}, c.Close())
+	}
+	e.used = time.Now()
 	close(e.busy)
 	e.busy = nil
 	if err == nil {
@@ -347,6 +351,40 @@ func (s *entries) open(e *entry) error {
 		return nil // it is read again
 	}
 	return &backend.Error{Kind: backend.Internal, Message: "what was read of the prompt before cannot be opened: delete the stored context and create it again", Err: err}
+}
+
+// holds reports whether all is there that the record says was read: a directory that
+// is gone is an empty context to the engine.
+func (e *entry) holds(found []handscroll.Source) bool {
+	done := map[string]bool{}
+	for _, src := range found {
+		done[src.Name] = src.Done
+	}
+	for _, u := range e.Units {
+		if u.Done && slices.ContainsFunc(u.Sources, func(name string) bool { return !done[name] }) {
+			return false
+		}
+	}
+	return true
+}
+
+// idleTime is how long an entry of the disk stays open without being used: each takes
+// memory and a mapping, of which a process may have only so many.
+const idleTime = 10 * time.Minute
+
+// sweep closes entries of the disk that were not used for long.
+func (s *entries) sweep(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.list {
+		if !e.disk || e.refs > 0 || e.busy != nil || e.c == nil || now.Sub(e.used) < idleTime {
+			continue
+		}
+		if err := e.c.Close(); err != nil {
+			s.b.log.Error("closing a context", "err", err)
+		}
+		e.c = nil
+	}
 }
 
 // remove deletes an entry that nobody uses; s.mu is held.

@@ -172,6 +172,7 @@ func (b *Backend) sweep() {
 		}
 		now := time.Now()
 		b.files.sweep(now)
+		b.entries.sweep(now)
 		b.stored.sweep(now)
 	}
 }
