@@ -173,6 +173,7 @@ func (b *Backend) sweep() {
 		now := time.Now()
 		b.files.sweep(now)
 		b.entries.sweep(now)
+		b.sessions.sweep(now)
 		b.stored.sweep(now)
 	}
 }

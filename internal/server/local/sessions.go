@@ -151,7 +151,13 @@ func (s *sessions) take(r *run, owner string, ids []int32) (wait chan struct{}, 
 // until they take at most so many bytes; s.mu is held.
 func (s *sessions) forget(most int64, but *kept) {
 	slices.SortFunc(s.list, func(a, b *kept) int { return a.used.Compare(b.used) })
-	for i := 0; i < len(s.list) && (s.keptBytes() > most || len(s.list) > keptSessions); {
+	n := 0 // in memory
+	for _, k := range s.list {
+		if k.stored == "" {
+			n++
+		}
+	}
+	for i := 0; i < len(s.list) && (s.keptBytes() > most || n > keptSessions); {
 		k := s.list[i]
 		if k.stored != "" || k == but {
 			i++
@@ -159,7 +165,23 @@ func (s *sessions) forget(most int64, but *kept) {
 		}
 		s.list = slices.Delete(s.list, i, i+1)
 		s.inherit(k)
+		n--
 	}
+}
+
+// sweep closes stored sessions that were not used for long; load opens them again.
+func (s *sessions) sweep(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = slices.DeleteFunc(s.list, func(k *kept) bool {
+		if k.stored == "" || k.gone || k.refs > 0 || now.Sub(k.used) < idleTime {
+			return false
+		}
+		if err := k.s.Close(); err != nil {
+			s.b.log.Error("closing a stored session", "err", err)
+		}
+		return true
+	})
 }
 
 // inherit counts the pages of a session that was deleted for those that share them;
@@ -257,7 +279,8 @@ func (s *sessions) deleteDir(id string) {
 func (s *sessions) load(m *model, r *storedRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if slices.ContainsFunc(s.list, func(k *kept) bool { return k.stored == r.ID }) {
+	if i := slices.IndexFunc(s.list, func(k *kept) bool { return k.stored == r.ID }); i >= 0 {
+		s.list[i].used = time.Now()
 		return nil
 	}
 	session, err := m.weights.OpenSession(s.dir(r.ID), handscroll.WeightsOptions{MaxMemory: endless})

@@ -26,6 +26,7 @@ type dialogue struct {
 func (b *Backend) dialogue(ctx context.Context, m *model, r *backend.Request) (*dialogue, error) {
 	d := &dialogue{byKind: map[backend.Modality]int{}}
 	system, messages, tools, choice := r.System, r.Messages, r.Tools, r.ToolChoice
+	before := 0 // messages of the stored context
 	if r.Context != "" {
 		s, err := b.stored.find(r.Owner, r.Context)
 		if err != nil {
@@ -44,7 +45,7 @@ func (b *Backend) dialogue(ctx context.Context, m *model, r *backend.Request) (*
 		if choice.Mode == backend.ToolAuto {
 			choice = s.ToolChoice
 		}
-		messages = slices.Concat(s.Messages, messages)
+		messages, before = slices.Concat(s.Messages, messages), len(s.Messages)
 		r.Tools, r.ToolChoice = tools, choice
 	}
 	if choice.Mode != backend.ToolNone {
@@ -57,7 +58,7 @@ func (b *Backend) dialogue(ctx context.Context, m *model, r *backend.Request) (*
 		d.messages = append(d.messages, handscroll.Message{Role: "system", Content: system})
 	}
 	for i := range messages {
-		if err := b.addMessage(ctx, d, r.Owner, m, &messages[i], fmt.Sprintf("messages[%d]", i)); err != nil {
+		if err := b.addMessage(ctx, d, r.Owner, m, &messages[i], fmt.Sprintf("messages[%d]", i-before)); err != nil {
 			return nil, err
 		}
 	}
