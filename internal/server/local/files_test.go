@@ -253,7 +253,7 @@ func TestGiveUpUpload(t *testing.T) {
 // A directory's name is no pattern, and files that were not looked into before a crash
 // are afterwards, all of them.
 func TestFilesAfterCrash(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a [b]*")
+	dir := filepath.Join(t.TempDir(), "a [b]")
 	b := open(t, Options{Dir: dir})
 	for range cap(b.files.probes) {
 		b.files.probes <- struct{}{} // nothing is looked into
