@@ -246,6 +246,19 @@ func save(path string, v any) error {
 	return err
 }
 
+// note writes a record whole or not at all, unless the power fails: what it says can
+// be lost then. It does not wait for the disk.
+func note(path string, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".tmp", path)
+}
+
 // eachRecord calls f with the JSON records two levels below dir. One that cannot be
 // read is reported and left.
 func (b *Backend) eachRecord(dir string, v func() any, f func(path string, v any) error) error {

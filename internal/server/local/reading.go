@@ -140,7 +140,7 @@ func (s *entries) place(m *model, own []*unit, disk bool) (*entry, error) {
 		}
 	}
 	if disk {
-		if err := save(s.record(e.ID), &e.entryRecord); err != nil {
+		if err := note(s.record(e.ID), &e.entryRecord); err != nil {
 			if e.refs == 0 && e.pins == 0 {
 				s.remove(e)
 			}
@@ -242,7 +242,7 @@ func (s *entries) settle(e *entry, own []*unit, o *opened, stopped bool, failed 
 	e.busy = nil
 	for _, u := range own {
 		i := slices.IndexFunc(e.Units, func(r *unitRecord) bool { return r.Key == u.key })
-		e.Units[i].note(u, found, o.kind)
+		e.Units[i].set(u, found, o.kind)
 	}
 	any := false
 	for _, r := range e.Units {
@@ -259,7 +259,7 @@ func (s *entries) settle(e *entry, own []*unit, o *opened, stopped bool, failed 
 		s.remove(e)
 	} else if e.disk {
 		e.size = treeSize(s.dir(e.ID))
-		if err := save(s.record(e.ID), &e.entryRecord); err != nil && failed == nil {
+		if err := note(s.record(e.ID), &e.entryRecord); err != nil && failed == nil {
 			// It is there, but the next process will not know.
 			s.b.log.Error("an entry's record", "entry", e.ID, "err", err)
 		}
@@ -267,8 +267,8 @@ func (s *entries) settle(e *entry, own []*unit, o *opened, stopped bool, failed 
 	return s.explain(failed, own)
 }
 
-// note sets what is known of a unit after a read.
-func (r *unitRecord) note(u *unit, found []handscroll.Source, kind map[string]backend.Modality) {
+// set notes what is known of a unit after a read.
+func (r *unitRecord) set(u *unit, found []handscroll.Source, kind map[string]backend.Modality) {
 	r.Sources, r.Tokens, r.ByKind, r.Done = nil, 0, map[backend.Modality]int{}, true
 	for i := range u.parts {
 		name := u.parts[i].Source

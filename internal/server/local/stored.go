@@ -181,11 +181,31 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 	if !b.entries.pin(r.Units) {
 		return nil, backend.Errorf(backend.Internal, "what was read is gone: try again")
 	}
-	out, err := b.stored.add(r)
+	var out *backend.Stored
+	if err = b.entries.sync(g.held); err == nil {
+		out, err = b.stored.add(r)
+	}
 	if err != nil {
 		b.entries.unpin(r.Units)
 	}
 	return out, err
+}
+
+// sync makes entries' records survive a power cut, which the entries do already.
+func (s *entries) sync(list []*entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	done := map[*entry]bool{}
+	for _, e := range list {
+		if done[e] {
+			continue
+		}
+		done[e] = true
+		if err := save(s.record(e.ID), &e.entryRecord); err != nil {
+			return s.b.diskError("keeping the context", err)
+		}
+	}
+	return nil
 }
 
 func (b *Backend) newStored(m *model, n backend.NewStored) *storedRecord {
