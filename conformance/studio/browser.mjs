@@ -31,7 +31,7 @@ function start(command, args, cwd) {
     child.on("exit", (code) => reject(new Error(`${command} ended with ${code}:\n${log}`)));
   });
   const stop = () => new Promise((resolve) => {
-    if (child.exitCode !== null) return resolve();
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
     child.on("exit", resolve);
     child.kill("SIGTERM");
   });
