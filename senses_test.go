@@ -94,3 +94,35 @@ func TestShippedEyes(t *testing.T) {
 		}
 	}
 }
+
+// TestShippedSight asks for what is seen and not written.
+func TestShippedSight(t *testing.T) {
+	object := func(shape, colour, motion string, speed float32) render.Object {
+		return render.Object{Shape: shape, Colour: colour, Motion: motion, X: 150, Y: 90, R: 30, Speed: speed}
+	}
+	open1 := func(context.Context) (handscroll.Stream, error) {
+		film, err := render.NewFilm(4, 60, render.FilmOptions{Events: []render.Event{
+			{At: 9, For: 4, Design: object("circle", "red", "moving left", 12)},
+			{At: 27, For: 4, Design: object("star", "blue", "still", 0)},
+			{At: 44, For: 4, Design: object("square", "yellow", "growing", 6)},
+		}})
+		return &drawn{film: film}, err
+	}
+	c := shippedContext(t)
+	film := handscroll.Medium("film", "of shapes", handscroll.Film, time.Minute, open1)
+	if err := c.Read(context.Background(), []handscroll.Part{film}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for question, want := range map[string]string{
+		"When does a red circle appear?": "00:09", "When does a blue star appear?": "00:27", "When does a yellow square appear?": "00:44",
+		"Does a blue star or a blue heart appear?": "a blue star, at 00:27",
+	} {
+		a, err := c.Ask(context.Background(), question)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Text != want {
+			t.Errorf("%s %q, want %q", question, a.Text, want)
+		}
+	}
+}

@@ -218,7 +218,11 @@ func spaced(chars []Char) []Char {
 			}
 			continue
 		}
-		if n > 0 && out[n-1].Byte != ' ' && c.X-out[n-1].X > wide {
+		limit := wide
+		if n > 0 && isLower(out[n-1].Byte) && isDigit(c.Byte) { // few words go on with digits
+			limit *= 0.55
+		}
+		if n > 0 && out[n-1].Byte != ' ' && c.X-out[n-1].X > limit {
 			out = append(out, Char{Byte: ' ', X: (c.X + out[n-1].X) / 2, Y: c.Y, Score: 0.5, P: 0.5})
 		}
 		out = append(out, c)
@@ -228,6 +232,9 @@ func spaced(chars []Char) []Char {
 	}
 	return out
 }
+
+func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
+func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 // strongest drops what was read at two levels where it was read worse.
 func strongest(lines []Line) []Line {
