@@ -328,7 +328,7 @@ export async function upload(file, { name, url, signal, onStart = () => {}, onSe
 /** Waits until a file has been looked at; one that cannot be read is an ApiError. */
 export async function settle(file, signal) {
   for (let i = 0; file.state === "PROCESSING"; i++) {
-    await wait(Math.min(0.15 * 1.4 ** i, 3), signal);
+    await wait(Math.min(0.02 * 1.6 ** i, 3), signal);
     file = await patiently(() => getJSON(`/v1beta/${file.name}`, { signal }), signal);
   }
   if (file.state === "FAILED") throw new ApiError(file.error?.message || "The server cannot read this file.", { status: 400 });

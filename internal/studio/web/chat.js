@@ -45,7 +45,7 @@ function Footnote({ message, scroll }) {
   const list = [];
   if (m.found === false) list.push("The context does not say");
   if (m.cut) list.push("Cut at the model's longest answer");
-  if (m.seconds !== undefined) list.push(`${m.seconds < 10 ? m.seconds.toFixed(1) : Math.round(m.seconds)} s`);
+  if (m.seconds !== undefined) list.push(`${m.seconds < 0.1 ? "under 0.1" : m.seconds < 10 ? m.seconds.toFixed(1) : Math.round(m.seconds)} s`);
   if (m.usage?.cached) list.push(`${brief(m.usage.cached)} of ${brief(m.usage.prompt)} tokens were read before`);
   if (m.state === "done" && m.found !== false && scroll.parts.length > 0 && m.evidence.length === 0) list.push("no evidence given");
   return list.length ? html`<p class="footnote">${list.join(" · ")}</p>` : null;
@@ -88,6 +88,8 @@ export function Messages({ scroll, open, lit, onOpen, onLight }) {
 function useTokens(scroll, draft, model) {
   const [counted, setCounted] = useState(null);
   const uncounted = scroll.parts.filter((p) => p.state !== "read").reduce((n, p) => n + p.tokens, 0);
+  // What is counted besides the draft: a count for another context says nothing.
+  const base = [scroll.context, scroll.memory, scroll.messages.length, model?.name].join(" ");
   useEffect(() => {
     if (!model) return;
     const control = new AbortController();
@@ -95,7 +97,7 @@ function useTokens(scroll, draft, model) {
       try {
         const body = { contents: scrolls.turns(scroll, undefined, draft || " "), ...(scroll.context && { cachedContent: scroll.context }) };
         const { total } = await api.countTokens(model.name, body, control.signal);
-        setCounted({ total, at: draft });
+        setCounted({ total, base, draft });
       } catch (err) {
         if (!api.stopped(err)) setCounted(null); // an estimate is shown instead
       }
@@ -104,10 +106,9 @@ function useTokens(scroll, draft, model) {
       clearTimeout(timer);
       control.abort();
     };
-  }, [draft, scroll.context, scroll.memory, scroll.messages.length, model?.name]);
-  const exact = counted && counted.at === draft && uncounted === 0;
-  const guess = (scroll.context ? scroll.tokens : 0) + Math.ceil(draft.length / 4);
-  return { total: (counted ? counted.total : guess) + uncounted, exact: Boolean(exact) };
+  }, [draft, base]);
+  const known = counted?.base === base ? counted.total : (scroll.context ? scroll.tokens : 0) + Math.ceil(draft.length / 4);
+  return { total: known + uncounted, exact: counted?.base === base && counted.draft === draft && uncounted === 0 };
 }
 
 function Tokens({ scroll, draft, model }) {

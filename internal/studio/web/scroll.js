@@ -8,7 +8,7 @@ import { estimate, kindOf, kindOfSource, kinds, ofModality } from "./kinds.js";
 import { createStore, load, names, newID, save } from "./store.js";
 
 const day = 86400;
-const parallel = 3; // uploads
+const parallel = 4; // uploads
 
 /**
  * The page's state.

@@ -44,15 +44,16 @@ export function fills(scroll) {
   return out;
 }
 
-/** Joins neighbours of a kind until there are at most limit blocks. */
+const folderOf = (p) => p.name.slice(0, p.name.lastIndexOf("/") + 1);
+
+/** Joins neighbours of a kind until there are at most limit blocks, folders first. */
 export function blocksOf(parts, limit) {
   const join = (a, b) => ({ parts: [...a.parts, ...b.parts], kind: a.kind, tokens: a.tokens + b.tokens });
-  const folder = (p) => p.name.slice(0, p.name.lastIndexOf("/") + 1);
+  const most = parts.reduce((n, p) => n + p.tokens, 0) / 12; // of a block that is joined here
   let blocks = [];
   for (const p of parts) {
-    // Of very many, neighbours in a folder are one from the start.
     const last = blocks[blocks.length - 1];
-    if (parts.length > 4 * limit && last && last.kind === p.kind && last.parts.length < parts.length / limit && folder(last.parts[0]) === folder(p)) {
+    if (parts.length > limit && last && last.kind === p.kind && last.tokens + p.tokens <= most && folderOf(last.parts[0]) === folderOf(p)) {
       last.parts.push(p);
       last.tokens += p.tokens;
     } else blocks.push({ parts: [p], kind: p.kind, tokens: p.tokens });
@@ -76,11 +77,17 @@ export function blocksOf(parts, limit) {
 
 const states = { waiting: "waiting to be sent", sending: "being sent", looking: "being looked at", ready: "not read yet", read: "read", failed: "cannot be read", stopped: "stopped" };
 
+// The folder that all parts of a block are in, with its slash; "" if there is none.
+function common(parts) {
+  let out = folderOf(parts[0]);
+  for (const p of parts) while (!p.name.startsWith(out)) out = out.slice(0, out.lastIndexOf("/", out.length - 2) + 1);
+  return out;
+}
+
 function titleOf(block) {
-  const [first] = block.parts;
-  if (block.parts.length === 1) return base(first.name);
-  const folder = first.name.split("/")[0];
-  return block.parts.every((p) => p.name.startsWith(folder + "/")) ? `${folder}/ (${block.parts.length})` : `${plural(block.parts.length, "file")}`;
+  if (block.parts.length === 1) return base(block.parts[0].name);
+  const folder = common(block.parts);
+  return folder ? `${base(folder)} (${count(block.parts.length)})` : plural(block.parts.length, "file");
 }
 
 function describe(block, filled) {
@@ -115,7 +122,7 @@ function Block({ block, fill, sent, pins, index, current, onFocus, onOpen, onPin
 function useLimit(ref) {
   const [limit, setLimit] = useState(60);
   useEffect(() => {
-    const watch = new ResizeObserver(([e]) => setLimit(Math.max(12, Math.floor(e.contentRect.width / 12))));
+    const watch = new ResizeObserver(([e]) => setLimit(Math.max(12, Math.floor(e.contentRect.width / 14))));
     watch.observe(ref.current);
     return () => watch.disconnect();
   }, []);
