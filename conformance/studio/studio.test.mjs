@@ -254,6 +254,26 @@ test("what is written into the page does not run", { timeout: patience }, async 
   assert.equal(ran, false);
 });
 
+test("the checks find what is planted", { timeout: patience }, async (t) => {
+  const page = await visit(t);
+  await page.evaluate(() => {
+    const plant = (name, text, color) => {
+      const el = document.querySelector("main").appendChild(document.createElement(name));
+      el.textContent = text;
+      el.style.color = color;
+    };
+    plant("button", "", "");
+    plant("h4", "Skipped", "");
+    plant("p", "Faint", "#ddd5c5");
+  });
+  const wrong = await basics(page);
+  assert.ok(wrong.some((w) => w.startsWith("no name: <button")), `${wrong}`);
+  assert.ok(wrong.some((w) => w.startsWith("h4 after h2")), `${wrong}`);
+  const faint = await contrast(page);
+  assert.equal(faint.length, 1);
+  assert.match(faint[0], /“Faint”/);
+});
+
 test("the keyboard is enough", { timeout: 2 * patience }, async (t) => {
   const page = await visit(t);
   await page.keyboard.press("Tab");
