@@ -127,8 +127,10 @@ func newKeywordSpeaker(ctx context.Context, lexicon []string) (*keywordSpeaker, 
 	}
 	_, k.voices = speech.Voices()
 	var err error
-	k.Speaker, err = speech.Start(ctx)
-	return k, err
+	if k.Speaker, err = speech.Start(ctx); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // spoken is a needle as it was said.

@@ -249,6 +249,26 @@ func TestAudioNeedsEars(t *testing.T) {
 	}
 }
 
+// A synthesiser that is missing is an error of Prepare; Close comes after it all the same.
+func TestSpeechNeedsASynthesiser(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("PATH", t.TempDir())
+	m := &Mixed{Fonts: fonts(t), Letters: Letters{0.1, 0.2}, Length: 5 * time.Minute, Trials: 1}
+	var err error
+	if m.Film, err = GenerateFootage(1, 10, m.Fonts, nil); err != nil {
+		t.Fatal(err)
+	}
+	if m.Speech, err = NewSpeech("a text", 1, []string{"The miller carried the lantern to the old bridge."}); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Prepare(context.Background(), newWatcher(), t.TempDir(), func(eval.Status) {}); !errors.Is(err, speech.ErrMissing) {
+		t.Errorf("prepared: %v", err)
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFootageRepeatsAndSaysWhatItLacks(t *testing.T) {
 	clip := handscroll.Medium("clip", "1", handscroll.Film, 0, func(context.Context) (handscroll.Stream, error) {
 		g, err := GenerateFootage(3, 4, fonts(t), nil)
