@@ -31,8 +31,11 @@ func LockPath(path string) (f *os.File, ok bool, err error) {
 
 // WriteFile replaces the file at path: whole or not at all, also through a power
 // cut.
-func WriteFile(path string, data []byte) error {
-	f, err := os.Create(path + ".tmp")
+func WriteFile(path string, data []byte) error { return WriteFileMode(path, data, 0o666) }
+
+// WriteFileMode is WriteFile for a file with permissions of its own.
+func WriteFileMode(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
 	if err != nil {
 		return err
 	}

@@ -277,24 +277,7 @@ func writeKeys(path string, list []Key) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	return disk.SyncDir(filepath.Dir(path))
+	return disk.WriteFileMode(path, data, 0o600)
 }
 
 // validate says what is wrong with a name or a limit.

@@ -162,6 +162,19 @@ func TestVideoNeedleIsOneFrame(t *testing.T) {
 	}
 }
 
+// needSpeech skips a test where nothing can be said.
+func needSpeech(t *testing.T) {
+	t.Helper()
+	sp, err := speech.Start(context.Background())
+	if errors.Is(err, speech.ErrMissing) {
+		t.Skip("no speech synthesiser: ", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	sp.Close()
+}
+
 // bursts is a recording of half a second of noise in each second.
 func bursts(seconds int) handscroll.Part {
 	pcm := make([]float32, seconds*samplesASecond)
@@ -213,14 +226,8 @@ func TestTapesAreCutWhereTheyAreQuiet(t *testing.T) {
 }
 
 func TestAudioNeedleStandsBetweenUtterances(t *testing.T) {
-	sp, err := speech.Start(context.Background())
-	if errors.Is(err, speech.ErrMissing) {
-		t.Skip("no speech synthesiser: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	sp.Close()
+	needSpeech(t)
+	var err error
 	a := &Audio{Lengths: []time.Duration{30 * time.Second, time.Minute}, Grid: eval.Grid{Depths: []float64{0, 50, 100}, Trials: 2}}
 	text := "The miller carried the lantern to the old bridge. Nobody in the village remembered the painter."
 	if a.Speech, err = NewSpeech("a text", 1, []string{text}); err != nil {
@@ -369,14 +376,8 @@ func (b *blended) Splice(_ context.Context, length int, ins ...handscroll.Insert
 }
 
 func TestMixedHidesOneOfEachKind(t *testing.T) {
-	sp, err := speech.Start(context.Background())
-	if errors.Is(err, speech.ErrMissing) {
-		t.Skip("no speech synthesiser: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	sp.Close()
+	needSpeech(t)
+	var err error
 	text := "The miller carried the lantern to the old bridge. Nobody in the village remembered the painter."
 	m := &Mixed{
 		Book: []byte(text), Code: []byte("package code\n"), Fonts: fonts(t), Letters: Letters{0.1, 0.2}, Length: 5 * time.Minute, Trials: 1,
