@@ -203,18 +203,25 @@ func (c *Context) textWins(question string, text *Answer, s *sensedAnswer) bool 
 	if e.Source == s.source && s.fit > 0 && e.Time >= 0 && (e.Time-s.at).Abs() < 10*time.Second {
 		return false
 	}
-	has, all := 0, 0
 	quote := strings.ToLower(e.Quote)
+	share := shareOf(question, func(w string) bool { return strings.Contains(quote, w) })
+	return share > 0 && share >= s.fit
+}
+
+// shareOf is how much of what a question is about, by letters, are words that has
+// says yes to; 0 if it is about nothing.
+func shareOf(question string, has func(word string) bool) float32 {
+	some, all := 0, 0
 	for _, w := range speech.Words(question) {
 		if unheard[w] && w != "word" {
 			continue
 		}
-		all++
-		if strings.Contains(quote, w) {
-			has++
+		all += len(w)
+		if has(w) {
+			some += len(w)
 		}
 	}
-	return all > 0 && float32(has)/float32(all) >= s.fit
+	return float32(some) / float32(max(1, all))
 }
 
 // hasMedia says whether anything was seen or heard.
@@ -265,7 +272,7 @@ func (c *Context) heardAnswer(ctx context.Context, question string, begin time.T
 	p, text, fit := &place{}, "", float32(0)
 	when := asksWhen.MatchString(question)
 	if at != nil {
-		fit = at.fit
+		fit = at.fit * knownShare(h.Lexicon, question)
 		text, p.entry = c.value(question, at)
 		p.sensed, p.mass, p.all = at.sensed, at.fit, at.fit
 		if text == "" || when {
