@@ -71,7 +71,8 @@ func phrasesOf(l *speech.Lexicon, question string) []*encoder.Phrase {
 // knownShare is how much of what a question is about can be listened for: of
 // "the value of maxLinearSize" little, however clearly "value" is heard.
 func knownShare(l *speech.Lexicon, question string) float32 {
-	return shareOf(question, func(w string) bool { return len(l.Forms(strings.Trim(w, "'"))) > 0 })
+	share, _ := shareOf(question, func(w string) bool { return len(l.Forms(strings.Trim(w, "'"))) > 0 })
+	return share
 }
 
 // heardAt is where the words of a question fit.

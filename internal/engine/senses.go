@@ -204,13 +204,13 @@ func (c *Context) textWins(question string, text *Answer, s *sensedAnswer) bool 
 		return false
 	}
 	quote := strings.ToLower(e.Quote)
-	share := shareOf(question, func(w string) bool { return strings.Contains(quote, w) })
-	return share > 0 && share >= s.fit
+	share, ok := shareOf(question, func(w string) bool { return strings.Contains(quote, w) })
+	return ok && share >= s.fit
 }
 
 // shareOf is how much of what a question is about, by letters, are words that has
-// says yes to; 0 if it is about nothing.
-func shareOf(question string, has func(word string) bool) float32 {
+// says yes to; ok is false if it is about nothing.
+func shareOf(question string, has func(word string) bool) (share float32, ok bool) {
 	some, all := 0, 0
 	for _, w := range speech.Words(question) {
 		if unheard[w] && w != "word" {
@@ -221,7 +221,7 @@ func shareOf(question string, has func(word string) bool) float32 {
 			some += len(w)
 		}
 	}
-	return float32(some) / float32(max(1, all))
+	return float32(some) / float32(max(1, all)), all > 0
 }
 
 // hasMedia says whether anything was seen or heard.
