@@ -50,7 +50,7 @@ const (
 	Levels = 4
 	// MinCap and MaxCap are the heights of capital letters, in pixels, that are read
 	// at a level. They overlap by more than a factor of 2.
-	MinCap, MaxCap = 9, 25
+	MinCap, MaxCap = 9, 36
 )
 
 // EyesConfig is the shape of the reader.

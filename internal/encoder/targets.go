@@ -7,6 +7,10 @@ type Glyph struct {
 	X, Y, Cap float32
 }
 
+// evenCap is the height of capitals, in pixels, whose characters weigh 1: those of
+// larger letters weigh more, as fewer have room in a picture.
+const evenCap = 12
+
 // ReaderTargets are the classes that the reader should give a picture of w × h
 // pixels, seen at a level of a picture with the given characters, and the weights
 // of their losses: −1 where nothing is asked.
@@ -48,7 +52,7 @@ func ReaderTargets(glyphs []Glyph, w, h, level int) (targets []int32, weights []
 			continue
 		}
 		i := c.y*gw + c.x
-		targets[i], weights[i] = Class(g.Rune), 1
+		targets[i], weights[i] = Class(g.Rune), min(max(size/evenCap, 0.75), 2.5)
 	}
 	return targets, weights
 }

@@ -81,7 +81,7 @@ func (p *Painter) Text(rng *rand.Rand, w, h int) *Scene {
 	}
 	rw, rh := int(float32(w)*scale+0.5), int(float32(h)*scale+0.5)
 	var s *Scene
-	if chance(rng, 0.12) {
+	if chance(rng, 0.2) {
 		s = p.part(rng, rw, rh)
 	} else {
 		s = &Scene{Image: media.NewImage(rw, rh)}
