@@ -115,6 +115,8 @@ type Beam struct {
 	at     []int32 // [nodes]: index in next of the path that is in a node, −1 none
 	traces []trace
 	logp   []float32
+	top    float32   // score of the best path of next
+	scores []float32 // of prune
 }
 
 // NewBeam returns a beam at the beginning of a sound.
@@ -140,8 +142,12 @@ func (b *Beam) Feed(logits []float32) {
 	}
 }
 
-// put offers a path to a node.
+// put offers a path to a node, unless it is too far behind to live.
 func (b *Beam) put(p path) {
+	if p.score < b.top-beamWidth {
+		return
+	}
+	b.top = max(b.top, p.score)
 	if i := b.at[p.node]; i >= 0 {
 		if p.score > b.next[i].score {
 			b.next[i] = p
@@ -156,6 +162,9 @@ func (b *Beam) put(p path) {
 // or ends its word.
 func (b *Beam) step() {
 	nodes := b.w.nodes
+	b.top = float32(math.Inf(-1))
+	// Words that begin now have the likeliest end before them: no other can win.
+	ended, word, last := float32(math.Inf(-1)), int32(-1), path{}
 	for _, p := range b.paths {
 		node := &nodes[p.node]
 		if p.node == 0 {
@@ -163,14 +172,17 @@ func (b *Beam) step() {
 		} else {
 			b.put(path{p.node, p.score + b.logp[node.phone], p.trace, p.from})
 		}
-		b.enter(node.children, p, p.from)
-		// The likeliest of the words that end here goes on.
+		b.enter(node, p)
 		if best := b.likeliest(node.words); best >= 0 {
-			score := p.score + usageShare*(b.w.usage[best]-node.best) - wordCost
-			end := path{0, score, b.trace(best, p), int32(b.frame)}
-			b.put(path{0, score + b.logp[0], end.trace, int32(b.frame + 1)})
-			b.enter(nodes[0].children, end, int32(b.frame))
+			if score := p.score + usageShare*(b.w.usage[best]-node.best) - wordCost; score > ended {
+				ended, word, last = score, best, p
+			}
 		}
+	}
+	if word >= 0 && ended >= b.top-beamWidth {
+		end := path{0, ended, b.trace(word, last), int32(b.frame)}
+		b.put(path{0, ended + b.logp[0], end.trace, int32(b.frame + 1)})
+		b.enter(&nodes[0], end)
 	}
 	for _, p := range b.next {
 		b.at[p.node] = -1
@@ -178,15 +190,16 @@ func (b *Beam) step() {
 	b.paths, b.next = b.prune(b.next), b.paths[:0]
 }
 
-// enter goes on to children; what usage says is taken as early as it is known.
-func (b *Beam) enter(children []int32, p path, from int32) {
+// enter goes on to a node's children; what usage says is taken as early as it is
+// known.
+func (b *Beam) enter(node *wordNode, p path) {
 	before := float32(0)
 	if p.node != 0 {
-		before = b.w.nodes[p.node].best
+		before = node.best
 	}
-	for _, c := range children {
+	for _, c := range node.children {
 		child := &b.w.nodes[c]
-		b.put(path{c, p.score + b.logp[child.phone] + usageShare*(child.best-before), p.trace, from})
+		b.put(path{c, p.score + b.logp[child.phone] + usageShare*(child.best-before), p.trace, p.from})
 	}
 }
 
@@ -205,24 +218,71 @@ func (b *Beam) trace(word int32, p path) int32 {
 	return int32(len(b.traces) - 1)
 }
 
-// prune keeps the best paths.
+// prune keeps the best paths, the best of all in front.
 func (b *Beam) prune(paths []path) []path {
-	top := float32(math.Inf(-1))
+	least := b.top - beamWidth
+	b.scores = b.scores[:0]
 	for _, p := range paths {
-		top = max(top, p.score)
-	}
-	kept := paths[:0]
-	for _, p := range paths {
-		if p.score >= top-beamWidth {
-			p.score -= top // sums stay small however long the sound
-			kept = append(kept, p)
+		if p.score >= least {
+			b.scores = append(b.scores, p.score)
 		}
 	}
-	if len(kept) > beamPaths {
-		slices.SortFunc(kept, func(a, b path) int { return cmp.Compare(b.score, a.score) })
-		kept = kept[:beamPaths]
+	above := 0 // that are better than least
+	if len(b.scores) > beamPaths {
+		least = nth(b.scores, beamPaths-1)
+		for _, v := range b.scores {
+			if v > least {
+				above++
+			}
+		}
+	}
+	ties := beamPaths - above
+	kept := paths[:0]
+	for _, p := range paths {
+		if p.score < least {
+			continue
+		}
+		if p.score == least {
+			if ties--; ties < 0 {
+				continue
+			}
+		}
+		p.score -= b.top // sums stay small however long the sound
+		kept = append(kept, p)
+		if n := len(kept) - 1; p.score > kept[0].score {
+			kept[0], kept[n] = kept[n], kept[0]
+		}
 	}
 	return kept
+}
+
+// nth returns the value that n others come before, from the highest down; x is put
+// in another order (Hoare's selection).
+func nth(x []float32, n int) float32 {
+	for lo, hi := 0, len(x)-1; lo < hi; {
+		pivot, i, j := x[(lo+hi)/2], lo, hi
+		for i <= j {
+			for x[i] > pivot {
+				i++
+			}
+			for x[j] < pivot {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case n <= j:
+			hi = j
+		case n >= i:
+			lo = i
+		default:
+			return x[n]
+		}
+	}
+	return x[n]
 }
 
 // Take returns the words up to now that all paths agree on, or, with all, those of

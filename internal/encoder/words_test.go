@@ -1,9 +1,11 @@
 package encoder
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/handscroll/handscroll/internal/nn"
@@ -150,5 +152,21 @@ func TestSpot(t *testing.T) {
 	p.Spot(said, len(speech.Inventory), func(_ int, s Spot) { worst = max(worst, s.Fit) })
 	if worst > 0.9*best.Fit {
 		t.Errorf("what was not said fits by %g, what was by %g", worst, best.Fit)
+	}
+}
+
+func TestNth(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	for range 200 {
+		x := make([]float32, 1+rng.IntN(50))
+		for i := range x {
+			x[i] = float32(rng.IntN(12)) // with ties
+		}
+		want := slices.Clone(x)
+		slices.SortFunc(want, func(a, b float32) int { return cmp.Compare(b, a) })
+		n := rng.IntN(len(x))
+		if got := nth(slices.Clone(x), n); got != want[n] {
+			t.Fatalf("nth(%v, %d) = %v, want %v", x, n, got, want[n])
+		}
 	}
 }
