@@ -29,12 +29,22 @@ type Words struct {
 	prior   []float32 // log of each phone's, to be taken off
 }
 
-// wordNode is a phone in the tree; node 0 is the root, between words.
+// wordNode is a phone in the tree; node 0 is the root, between words. A node's
+// children stand side by side.
 type wordNode struct {
-	phone    uint8
-	words    []int32 // that end here
-	children []int32
+	first    int32   // child
+	word     int32   // the likeliest that ends here, −1 none
 	best     float32 // usage of the likeliest word below
+	children uint8
+	phone    uint8
+}
+
+// A branch is a node of the tree while it grows.
+type branch struct {
+	phone    uint8
+	word     int32
+	best     float32
+	children []*branch
 }
 
 const (
@@ -52,7 +62,8 @@ const (
 // NewWords prepares a lexicon, whose words are in the order of their frequency;
 // prior is the share of frames of each phone, nil for equal ones.
 func NewWords(l *speech.Lexicon, prior []float32) *Words {
-	w := &Words{lexicon: l, nodes: []wordNode{{phone: 0, best: float32(math.Inf(-1))}}, prior: make([]float32, len(speech.Inventory))}
+	w := &Words{lexicon: l, prior: make([]float32, len(speech.Inventory))}
+	root := newBranch(0)
 	for i, p := range prior {
 		w.prior[i] = float32(math.Log(float64(max(p, 1e-4))))
 	}
@@ -65,31 +76,46 @@ func NewWords(l *speech.Lexicon, prior []float32) *Words {
 		u := float32(math.Log(1 / float64(i+10) / total))
 		w.usage = append(w.usage, u)
 		for _, f := range l.Forms(word) {
-			w.insert(f.Phones, int32(i), u)
+			root.insert(f.Phones, int32(i), w.usage)
 		}
 	}
+	w.flatten(root)
 	return w
 }
 
-func (w *Words) insert(phones []uint8, word int32, usage float32) {
-	at := int32(0)
-	for _, p := range phones {
-		next := int32(-1)
-		for _, c := range w.nodes[at].children {
-			if w.nodes[c].phone == p {
-				next = c
-			}
-		}
-		if next < 0 {
-			next = int32(len(w.nodes))
-			w.nodes = append(w.nodes, wordNode{phone: p, best: float32(math.Inf(-1))})
-			w.nodes[at].children = append(w.nodes[at].children, next)
-		}
-		at = next
-		w.nodes[at].best = max(w.nodes[at].best, usage)
+func newBranch(phone uint8) *branch {
+	return &branch{phone: phone, word: -1, best: float32(math.Inf(-1))}
+}
+
+// insert adds a word as it is pronounced; words without phones are left out.
+func (b *branch) insert(phones []uint8, word int32, usage []float32) {
+	if len(phones) == 0 {
+		return
 	}
-	if at > 0 && !slices.Contains(w.nodes[at].words, word) {
-		w.nodes[at].words = append(w.nodes[at].words, word)
+	for _, p := range phones {
+		i := slices.IndexFunc(b.children, func(c *branch) bool { return c.phone == p })
+		if i < 0 {
+			i = len(b.children)
+			b.children = append(b.children, newBranch(p))
+		}
+		b = b.children[i]
+		b.best = max(b.best, usage[word])
+	}
+	if b.word < 0 || usage[word] > usage[b.word] {
+		b.word = word
+	}
+}
+
+// flatten lays the tree out, children of one node after those of another.
+func (w *Words) flatten(root *branch) {
+	w.nodes = []wordNode{{phone: root.phone, word: -1, best: root.best}}
+	for queue := []*branch{root}; len(queue) > 0; queue = queue[1:] {
+		b, n := queue[0], &w.nodes[len(w.nodes)-len(queue)]
+		n.first, n.children = int32(len(w.nodes)), uint8(len(b.children))
+		for _, c := range b.children {
+			w.nodes = append(w.nodes, wordNode{phone: c.phone, word: c.word, best: c.best})
+			queue = append(queue, c)
+		}
 	}
 }
 
@@ -173,9 +199,9 @@ func (b *Beam) step() {
 			b.put(path{p.node, p.score + b.logp[node.phone], p.trace, p.from})
 		}
 		b.enter(node, p)
-		if best := b.likeliest(node.words); best >= 0 {
-			if score := p.score + usageShare*(b.w.usage[best]-node.best) - wordCost; score > ended {
-				ended, word, last = score, best, p
+		if node.word >= 0 {
+			if score := p.score + usageShare*(b.w.usage[node.word]-node.best) - wordCost; score > ended {
+				ended, word, last = score, node.word, p
 			}
 		}
 	}
@@ -197,20 +223,10 @@ func (b *Beam) enter(node *wordNode, p path) {
 	if p.node != 0 {
 		before = node.best
 	}
-	for _, c := range node.children {
+	for c := node.first; c < node.first+int32(node.children); c++ {
 		child := &b.w.nodes[c]
 		b.put(path{c, p.score + b.logp[child.phone] + usageShare*(child.best-before), p.trace, p.from})
 	}
-}
-
-func (b *Beam) likeliest(words []int32) int32 {
-	best := int32(-1)
-	for _, w := range words {
-		if best < 0 || b.w.usage[w] > b.w.usage[best] {
-			best = w
-		}
-	}
-	return best
 }
 
 func (b *Beam) trace(word int32, p path) int32 {
@@ -294,7 +310,7 @@ func (b *Beam) Take(all bool) []Word {
 	best := slices.MaxFunc(b.paths, func(a, c path) int { return cmp.Compare(a.score, c.score) })
 	last := best.trace
 	if all && best.node != 0 {
-		if w := b.likeliest(b.w.nodes[best.node].words); w >= 0 {
+		if w := b.w.nodes[best.node].word; w >= 0 {
 			last = b.trace(w, best)
 		}
 	}
