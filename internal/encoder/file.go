@@ -308,7 +308,10 @@ func LoadReading(f *gguf.File, prec nn.Precision, train bool) (*Reading, error) 
 		return nil, err
 	}
 	Refresh(v.Matrices, &v.Params, train, 0, 1)
-	return v, nil
+	if train {
+		return v, nil
+	}
+	return v, v.Reader.blocks.round(v.Params.Data)
 }
 
 // LoadSeeing reads eyes for scenes for use, or with train for training.

@@ -58,6 +58,20 @@ func (bs gridBlocks) forward(s *nn.Scratch, w, x []float32, g nn.Grid, acts *[]g
 	return x
 }
 
+// round rounds the feed-forwards' weights to eight bits for use, if their rows can be
+// laid out.
+func (bs gridBlocks) round(flat []float32) error {
+	for _, b := range bs {
+		if b.ff.D%32 != 0 || b.ff.Hidden%32 != 0 {
+			continue
+		}
+		if err := b.ff.Round(flat); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // backward turns dx from the gradient of the sums after the blocks into that of those
 // before, and adds to the parameters' gradients.
 func (bs gridBlocks) backward(s *nn.Scratch, w, g, dx []float32, size nn.Grid, acts []gridAct) {

@@ -23,7 +23,14 @@ func BenchmarkRead(b *testing.B) {
 		img.Pix[i] = byte(rng.Uint32())
 	}
 	s := new(nn.Scratch)
-	for b.Loop() {
-		v.Reader.Read(s, v.Params.Data, img, nil)
+	read := func(b *testing.B) {
+		for b.Loop() {
+			v.Reader.Read(s, v.Params.Data, img, nil)
+		}
 	}
+	b.Run("bf16", read)
+	if err := v.Reader.blocks.round(v.Params.Data); err != nil {
+		b.Fatal(err)
+	}
+	b.Run("int8", read)
 }

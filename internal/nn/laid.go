@@ -1,6 +1,12 @@
 package nn
 
-import "github.com/handscroll/handscroll/internal/kernel"
+import (
+	"errors"
+
+	"github.com/handscroll/handscroll/internal/kernel"
+	"github.com/handscroll/handscroll/internal/quant"
+	"github.com/handscroll/handscroll/internal/tensor"
+)
 
 // laidGated is a gated feed-forward whose weights are laid out for products in
 // int8, so that its hidden layer can be computed and rounded in pieces that
@@ -172,4 +178,29 @@ func (l *MoE) forwardLaid(s *Scratch, y, x []float32, act *MoEAct) bool {
 		}
 	})
 	return true
+}
+
+// Round rounds the weights of a feed-forward made by [NewGated] to eight bits
+// (Q8_0) and lays them out for serving: there is no backward pass any more.
+func (l *Gated) Round(flat []float32) error {
+	var laid []*Blocks
+	for _, w := range []*Weight{&l.GateUp, &l.Down} {
+		m, ok := (*w).(*Matrix)
+		if !ok {
+			return errors.New("nn: only trained weights can be rounded")
+		}
+		elements, size, _ := tensor.Q8_0.Block()
+		data := make([]byte, m.out*m.in/elements*size)
+		if err := quant.Encode(data, tensor.Q8_0, flat[m.off:m.off+m.out*m.in]); err != nil {
+			return err
+		}
+		b := &Blocks{In: m.in}
+		if err := b.Append(tensor.Q8_0, data); err != nil {
+			return err
+		}
+		laid = append(laid, b)
+		*w = b
+	}
+	Lay(nil, nil, laid...)
+	return nil
 }
