@@ -104,13 +104,13 @@ func TestReadOut(t *testing.T) {
 }
 
 func TestReaderTargets(t *testing.T) {
-	glyphs := []Glyph{{'a', 9, 6, 10}, {'Z', 21, 6, 40}, {'☃', 31, 6, 10}}
+	glyphs := []Glyph{{'a', 9, 6, 10}, {'Z', 21, 6, 60}, {'☃', 31, 6, 10}}
 	targets, weights := ReaderTargets(glyphs, 64, 16, 0)
 	at := func(x, y float32) (int32, float32) {
 		i := int(y/CellH)*32 + int(x/CellW)
 		return targets[i], weights[i]
 	}
-	if c, w := at(9, 6); c != Class('a') || w != 1 {
+	if c, w := at(9, 6); c != Class('a') || w != 10.0/evenCap {
 		t.Errorf("a is class %d with weight %g", c, w)
 	}
 	if c, w := at(11, 6); c != 0 || w >= 1 {
@@ -122,9 +122,9 @@ func TestReaderTargets(t *testing.T) {
 	if c, _ := at(31, 6); c != -1 {
 		t.Errorf("an unknown character is class %d", c)
 	}
-	targets, _ = ReaderTargets(glyphs, 16, 4, 2)
-	if c := targets[2]; c != Class('Z') {
-		t.Errorf("a large letter is class %d at a coarser level", c)
+	targets, weights = ReaderTargets(glyphs, 16, 4, 2)
+	if c, w := targets[2], weights[2]; c != Class('Z') || w <= 1 {
+		t.Errorf("a large letter is class %d with weight %g at a coarser level", c, w)
 	}
 }
 
