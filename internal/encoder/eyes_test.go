@@ -3,6 +3,7 @@ package encoder
 import (
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/handscroll/handscroll/internal/media"
@@ -157,5 +158,33 @@ func TestDictionary(t *testing.T) {
 		if got := (&Line{Chars: line}).Text(); got != c.want {
 			t.Errorf("%s or %s with %g: %s, want %s", c.read, c.second, c.p, got, c.want)
 		}
+	}
+}
+
+// What is not kept for backward is made in pieces, to the bit the same.
+func TestScenesInPieces(t *testing.T) {
+	v, err := NewSeeing(ScenesConfig{
+		Channels: 16, Blocks: 1, Layers: 2, Value: 16, Labels: [][]string{{"a", "b"}, {"c"}, {"d"}},
+		Layer: nn.SelfConfig{Width: 32, Heads: 2, Window: 64, Ahead: 32, Taps: 4, Hidden: 32},
+	}, nn.F32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Params.Alloc()
+	v.Params.Reset(1)
+	Refresh(v.Matrices, &v.Params, false, 0, 1)
+	const frames = 19
+	pix := make([]byte, frames*SceneW*SceneH*3)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range pix {
+		pix[i] = byte(rng.Uint32())
+	}
+	var got [2][]float32
+	for i, keep := range []bool{false, true} {
+		s := &nn.Scratch{Keep: keep}
+		got[i] = v.Scenes.Forward(s, v.Params.Data, pix, frames, &ScenesAct{})
+	}
+	if !slices.Equal(got[0], got[1]) {
+		t.Error("values differ")
 	}
 }

@@ -115,6 +115,42 @@ type ScenesAct struct {
 // SceneW, 3]. The key of an entry is its value at unit length.
 func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *ScenesAct) (v []float32) {
 	d := e.Config.Layer.Width
+	t := n * Patches
+	h := s.Floats(t * d)
+	step := n
+	if !s.Keep {
+		step = 8 // frames, whose maps stay in the cache
+	}
+	for i := 0; i < n; i += step {
+		m, mark := min(step, n-i), s.Mark()
+		copy(h[i*Patches*d:], e.stem(s, w, pix[i*SceneW*SceneH*3:(i+m)*SceneW*SceneH*3], m, act))
+		if !s.Keep {
+			s.Release(mark)
+		}
+	}
+	place := e.place.Of(w)
+	for i := range n {
+		kernel.Add(h[i*len(place):(i+1)*len(place)], place)
+	}
+	act.tokens = nn.Tokens{T: t, Spans: []nn.Span{{Start: 0, End: t}}}
+	e.rope.Prepare(s, &act.tokens)
+	act.Layers = make([]nn.SelfAct, len(e.Layers))
+	for i, l := range e.Layers {
+		mark := s.Mark()
+		l.Forward(s, w, h, &act.tokens, &act.Layers[i])
+		if !s.Keep {
+			s.Release(mark)
+		}
+	}
+	act.h, act.z = h, s.Floats(t*d)
+	act.inv = e.norm.Forward(s, w, act.z, h)
+	v = s.Floats(t * e.Config.Value)
+	e.value.Mul(s, v, act.z, t, false)
+	return v
+}
+
+// stem makes embeddings [N·Patches, D] of n frames.
+func (e *Scenes) stem(s *nn.Scratch, w []float32, pix []byte, n int, act *ScenesAct) []float32 {
 	x := s.Floats(len(pix))
 	pixels(x, pix)
 	size := nn.Grid{N: n, H: SceneH, W: SceneW}
@@ -135,24 +171,7 @@ func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *Sce
 		act.sizes, act.maps = append(act.sizes, o), append(act.maps, y)
 		x, size = y, o
 	}
-	t := n * Patches
-	h := s.Floats(t * d)
-	copy(h, x)
-	place := e.place.Of(w)
-	for i := range n {
-		kernel.Add(h[i*len(place):(i+1)*len(place)], place)
-	}
-	act.tokens = nn.Tokens{T: t, Spans: []nn.Span{{Start: 0, End: t}}}
-	e.rope.Prepare(s, &act.tokens)
-	act.Layers = make([]nn.SelfAct, len(e.Layers))
-	for i, l := range e.Layers {
-		l.Forward(s, w, h, &act.tokens, &act.Layers[i])
-	}
-	act.h, act.z = h, s.Floats(t*d)
-	act.inv = e.norm.Forward(s, w, act.z, h)
-	v = s.Floats(t * e.Config.Value)
-	e.value.Mul(s, v, act.z, t, false)
-	return v
+	return x
 }
 
 // LabelLogits returns logits [T, Classes] of values v [T, Value].
