@@ -219,7 +219,7 @@ func spaced(chars []Char) []Char {
 			continue
 		}
 		limit := wide
-		if n > 0 && isLower(out[n-1].Byte) && isDigit(c.Byte) { // few words go on with digits
+		if n > 0 && isLower(out[n-1].Byte) && (isDigit(c.Byte) || isUpper(c.Byte)) { // few words go on with them
 			limit *= 0.55
 		}
 		if n > 0 && out[n-1].Byte != ' ' && c.X-out[n-1].X > limit {
@@ -234,6 +234,7 @@ func spaced(chars []Char) []Char {
 }
 
 func isLower(b byte) bool { return 'a' <= b && b <= 'z' }
+func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }
 func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 // strongest drops what was read at two levels where it was read worse.
