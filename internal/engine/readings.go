@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -28,6 +29,17 @@ var shown = func() map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(`appear appears appeared see seen sees visible screen picture frame scene sign text line player scored
 		score scores got gets given gave person man woman team read reads written`) {
+		m[w] = true
+	}
+	return m
+}()
+
+// counting are words that say what a number counts: after one that the question
+// lacks, a number is not the question's ("Attempt 50" is no score of 50).
+var counting = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(`attempt try turn round page chapter part line row seat room number no lap set game match quarter period
+		level episode season channel day week year step item heat lane gate platform track question figure table section`) {
 		m[w] = true
 	}
 	return m
@@ -143,11 +155,17 @@ func fitLine(line []byte, words []wanted) (fit float32, last int) {
 		word, end int
 	}
 	var ways []way // that end with a word of the question at a word of the line, in its order
+	asked := func(word string) bool {
+		return slices.ContainsFunc(words, func(w wanted) bool { return w.text == word })
+	}
+	before := ""
 	for at, t := range wordsOf(line) {
+		counted := counting[before] && !asked(before)
+		before = t.text
 		var fresh []way
 		for j, w := range words {
 			like := likeness(t.text, w)
-			if like < readWord {
+			if like < readWord || w.number && counted {
 				continue
 			}
 			best := way{like * w.weight, j, at}

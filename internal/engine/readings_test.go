@@ -19,6 +19,8 @@ func TestReadings(t *testing.T) {
 		{"What is the secret word?", `The secretword is "harbour"`, "harbour", true},
 		{"Which player scored the perfect 50?", `Ravi Petrov | 10 10 10 10 10 | Total 50`, "Ravi Petrov", true},
 		{"Which player scored the perfect 50?", `Ravi Petrov | 9 8 10 10 10 | Total 47`, "", false},
+		{"Which player scored the perfect 50?", `Ravi Petrov | Attempt 50`, "", false},
+		{"Which player made attempt 50?", `Ravi Petrov | Attempt 50`, "Ravi Petrov", true},
 		{"What does the sign say at gate 12?", `Gate 12 Boarding`, "Boarding", true},
 		{"When did it rain?", `sunny`, "", false},
 	} {
