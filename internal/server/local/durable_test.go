@@ -34,6 +34,7 @@ func TestDamagedRecords(t *testing.T) {
 		damage              func(whole []byte) []byte
 	}{
 		{"file", "files/*/*.json", "handscroll", half},
+		{"upload", "uploads/*/*.json", "handscroll", half},
 		{"entry", "entries/*.json", "handscroll", half},
 		{"context", "stored/*/*.json", "handscroll", half},
 		{"context of open weights", "stored/*/*.json", "tiny", half},
@@ -49,6 +50,11 @@ func TestDamagedRecords(t *testing.T) {
 			s, err := b.Store(t.Context(), backend.NewStored{Model: test.model, Owner: "me", Messages: say(backend.Part{File: f.ID})}, nil)
 			if err != nil {
 				t.Fatal(err)
+			}
+			if test.name == "upload" {
+				if _, err := b.Begin(t.Context(), backend.NewUpload{Owner: "me", ID: "on-its-way", Size: 1}); err != nil {
+					t.Fatal(err)
+				}
 			}
 			b.crash()
 			path := only(t, dir, test.record)
@@ -79,6 +85,9 @@ func TestDamagedRecords(t *testing.T) {
 			if test.record == "files/*/*.json" {
 				wantKind(t, errOf(b.File(t.Context(), "me", f.ID)), backend.NotFound)
 				wantKind(t, errOf(b.Begin(t.Context(), backend.NewUpload{Owner: "me", ID: f.ID, Size: 1})), backend.Conflict, "damaged")
+			}
+			if test.record == "uploads/*/*.json" {
+				wantKind(t, errOf(b.Begin(t.Context(), backend.NewUpload{Owner: "me", ID: "on-its-way", Size: 1})), backend.Conflict, "damaged")
 			}
 			b.crash()
 			if err := os.WriteFile(path, whole, 0o600); err != nil {

@@ -104,6 +104,12 @@ func openEntries(b *Backend) (*entries, error) {
 		return nil, fmt.Errorf("local: %w", err)
 	}
 	for _, d := range found {
+		if strings.HasSuffix(d.Name(), ".json.tmp") { // a killed process was writing it
+			if err := os.Remove(filepath.Join(dir, d.Name())); err != nil {
+				return nil, fmt.Errorf("local: %w", err)
+			}
+			continue
+		}
 		id, isRecord := strings.CutSuffix(d.Name(), ".json")
 		if !isRecord {
 			continue
@@ -135,7 +141,7 @@ func openEntries(b *Backend) (*entries, error) {
 		}
 	}
 	for _, d := range found {
-		if id, _, _ := strings.Cut(d.Name(), "."); s.list[id] == nil {
+		if id, _, _ := strings.Cut(d.Name(), "."); s.list[id] == nil && !strings.HasSuffix(d.Name(), ".tmp") {
 			s.strays[d.Name()] = treeSize(filepath.Join(dir, d.Name()))
 		}
 	}

@@ -76,13 +76,14 @@ func openFiles(b *Backend) (*files, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range damaged {
-		f.damaged[filepath.Base(filepath.Dir(path))+"/"+strings.TrimSuffix(filepath.Base(path), ".json")] = true
-	}
-	if err := f.openUploads(); err != nil {
+	uploads, err := f.openUploads()
+	if err != nil {
 		return nil, err
 	}
-	if err := f.dropStrays(); err != nil {
+	for _, path := range slices.Concat(damaged, uploads) {
+		f.damaged[filepath.Base(filepath.Dir(path))+"/"+strings.TrimSuffix(filepath.Base(path), ".json")] = true
+	}
+	if err := f.dropStrays(len(damaged) > 0); err != nil {
 		return nil, err
 	}
 	// Only now: until here nobody else may have f.
@@ -129,7 +130,7 @@ func (f *files) open(path string, v any) error {
 
 // dropStrays deletes contents that no record names: a process was killed between
 // writing the one and the other. With a record that cannot be read they all stay.
-func (f *files) dropStrays() error {
+func (f *files) dropStrays(keep bool) error {
 	list, err := os.ReadDir(filepath.Join(f.b.opts.Dir, "blobs"))
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
@@ -138,7 +139,7 @@ func (f *files) dropStrays() error {
 		if f.blobs[e.Name()] != nil {
 			continue
 		}
-		if len(f.damaged) > 0 {
+		if keep {
 			size := int64(0)
 			if fi, err := e.Info(); err == nil {
 				size = fi.Size()

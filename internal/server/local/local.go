@@ -280,6 +280,16 @@ func (b *Backend) eachRecord(dir string, v func() any, f func(path string, v any
 	if err != nil {
 		return nil, fmt.Errorf("local: %w", err)
 	}
+	// What a killed process was writing is of no use.
+	torn, err := fs.Glob(os.DirFS(filepath.Join(b.opts.Dir, dir)), "*/*.json.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	for _, name := range torn {
+		if err := os.Remove(filepath.Join(b.opts.Dir, dir, filepath.FromSlash(name))); err != nil {
+			return nil, fmt.Errorf("local: %w", err)
+		}
+	}
 	for _, name := range names {
 		p := filepath.Join(b.opts.Dir, dir, filepath.FromSlash(name))
 		r := v()

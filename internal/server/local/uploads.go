@@ -45,8 +45,8 @@ func (u *upload) take(ctx context.Context) error {
 
 func (u *upload) give() { <-u.had }
 
-func (f *files) openUploads() error {
-	_, err := f.b.eachRecord("uploads", func() any { return newUpload() }, func(path string, v any) error {
+func (f *files) openUploads() (damaged []string, err error) {
+	return f.b.eachRecord("uploads", func() any { return newUpload() }, func(path string, v any) error {
 		u := v.(*upload)
 		if err := named(path, u.Owner, u.ID); err != nil {
 			return err
@@ -76,7 +76,6 @@ func (f *files) openUploads() error {
 		f.uploads[key(u.Owner, u.ID)] = u
 		return nil
 	})
-	return err
 }
 
 // Begin announces an upload.
