@@ -27,9 +27,9 @@ type serveFlags struct {
 	models  []string
 	threads int
 
-	quota, memory, maxBody, maxFile size
-	queue, connections              int
-	timeout, grace, ttl             time.Duration
+	quota, keyQuota, memory, maxBody, maxFile size
+	queue, connections                        int
+	timeout, grace, ttl, fileTTL              time.Duration
 
 	cors, hosts       []string
 	tlsCert, tlsKey   string
@@ -65,12 +65,14 @@ The first Ctrl-C lets running requests finish, the second ends at once.`,
 	fs.IntVar(&f.threads, "threads", 0, "threads to compute with (default: one a processor)")
 	f.data.add(cmd)
 	fs.Var(&f.quota, "quota", "disk for contexts and files (default: a tenth of what is free, at most 50 GiB)")
+	fs.Var(&f.keyQuota, "key-quota", "disk for the files and stored contexts of one API key (default: half of --quota)")
 	fs.Var(&f.memory, "memory", "memory for contexts in use (default: most of what is free)")
 	fs.IntVar(&f.queue, "queue", 256, "requests that may wait; more are told to come back")
 	fs.IntVar(&f.connections, "max-connections", 1024, "connections at once; more wait")
 	fs.DurationVar(&f.timeout, "timeout", 0, "longest time for a request, such as 10m (default: as long as it takes)")
 	fs.DurationVar(&f.grace, "grace", 30*time.Second, "time that running requests have after Ctrl-C")
 	fs.DurationVar(&f.ttl, "ttl", time.Hour, "life of a stored context whose client says nothing")
+	fs.DurationVar(&f.fileTTL, "file-ttl", 48*time.Hour, "life of a file that comes through the Gemini API; those of the OpenAI API stay until they are deleted")
 	fs.Var(&f.maxBody, "max-body", "longest request")
 	fs.Var(&f.maxFile, "max-file", "largest file that is uploaded")
 	fs.StringArrayVar(&f.cors, "cors", nil, "origin whose pages may use the APIs, such as http://localhost:3000, or * for all; once for each")
@@ -107,8 +109,8 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	}
 	defer l.Close()
 	b, err := local.New(local.Options{
-		Dir: dir, Models: models, Quota: int64(f.quota), MaxMemory: int64(f.memory), Queue: f.queue,
-		Threads: f.threads, MaxFile: int64(f.maxFile), DefaultTTL: f.ttl, Log: log,
+		Dir: dir, Models: models, Quota: int64(f.quota), OwnerQuota: int64(f.keyQuota), MaxMemory: int64(f.memory), Queue: f.queue,
+		Threads: f.threads, MaxFile: int64(f.maxFile), DefaultTTL: f.ttl, FileTTL: f.fileTTL, Log: log,
 	})
 	if err != nil {
 		return err
@@ -152,6 +154,7 @@ func (f *serveFlags) check(logs io.Writer) (log *slog.Logger, models []local.Mod
 	}{
 		{"threads", int64(f.threads), 0}, {"queue", int64(f.queue), 1}, {"max-connections", int64(f.connections), 1},
 		{"timeout", int64(f.timeout), 0}, {"grace", int64(f.grace), 0}, {"ttl", int64(f.ttl), 1},
+		{"file-ttl", int64(f.fileTTL), 1},
 	} {
 		if least.n < least.least {
 			return nil, nil, nil, usageError{fmt.Errorf("--%s must be at least %d", least.flag, least.least)}

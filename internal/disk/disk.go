@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 )
@@ -30,7 +31,7 @@ func LockPath(path string) (f *os.File, ok bool, err error) {
 }
 
 // WriteFile replaces the file at path: whole or not at all, also through a power
-// cut.
+// cut. When it fails nothing of the new content stays.
 func WriteFile(path string, data []byte) error { return WriteFileMode(path, data, 0o666) }
 
 // WriteFileMode is WriteFile for a file with permissions of its own.
@@ -50,7 +51,7 @@ func WriteFileMode(path string, data []byte, mode os.FileMode) error {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return SyncDir(filepath.Dir(path))
 }

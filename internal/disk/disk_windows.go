@@ -58,3 +58,8 @@ func Free(dir string) (int64, error) {
 	}
 	return int64(free), nil
 }
+
+// Full reports whether an error says that there is no room left to write to.
+func Full(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+}

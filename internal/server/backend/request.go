@@ -250,4 +250,6 @@ type NewUpload struct {
 	Owner, Name, MIME, Purpose string
 	ID                         string // that the client asks for; "" has one made up
 	Size                       int64  // −1 if it is not known
+	// TTL is how long the file lives; 0 is the server's default, negative is for ever.
+	TTL time.Duration
 }

@@ -12,7 +12,7 @@ type Stats struct {
 	PrefixHits       int64 // prompts that began with one that was read before
 	PrefixMisses     int64
 	Stored           int   // contexts on disk
-	StoredBytes      int64 // of contexts and files
+	StoredBytes      int64 // of contexts and files, with what is set aside for those that come
 	QuotaBytes       int64 // that they may take
 	Evicted          int64 // contexts
 	ContextBytes     int64 // of memory that contexts in use take

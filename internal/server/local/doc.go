@@ -12,11 +12,23 @@
 //	entries/ID/               contexts that were read, as the engine stores them
 //	entries/ID.json           which parts of prompts an entry holds
 //	stored/OWNER/ID.json      contexts that clients have named
+//	sessions/ID/              what open weights have read of those
 //	tmp/                      data of requests that are being read
 //
 // Records are written whole or not at all. No name that a client gives becomes a
 // path. What a killed process leaves half written is taken up again or deleted by
-// the next.
+// the next. A record that cannot be read is logged with its path and is out of
+// service; it stays, and with it all that it may name.
+//
+// # Room
+//
+// What is on disk or announced takes at most Options.Quota: bytes are set aside before
+// the first of them comes. Contexts that nobody has named make way, those not used for
+// longest first. The files and stored contexts of one owner take at most
+// Options.OwnerQuota, half of it by default, each file counted as if it were alone.
+//
+// Files expire, those of Gemini's API after 48 hours, but not before the stored contexts
+// that were made of them, nor while a request reads them.
 //
 // # Prompts
 //

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/handscroll/handscroll"
@@ -24,6 +25,8 @@ type entries struct {
 
 	mu      sync.Mutex
 	list    map[string]*entry
+	pinned  map[string]int           // how many stored contexts name a unit, by key
+	strays  map[string]int64         // bytes of what no record that can be read names, by name on disk
 	units   map[string]*entry        // that are read, by key
 	reading map[string]chan struct{} // that are being read; closed when that ends
 	memory  int64                    // that entries in use take
@@ -37,13 +40,22 @@ type entry struct {
 	c    *handscroll.Context // nil until it is opened
 	m    *model
 	refs int           // requests that use it
-	pins int           // stored contexts that name it
 	busy chan struct{} // closed when it is not read into any more; nil if it is not
 	disk bool          // else in memory alone
+	// owner is whose stored contexts hold it, as far as there are any.
+	owner string
+	// kept says that it may be a stored context's whose record cannot be read.
+	kept bool
+	// damaged says that it cannot be opened: it answers no more, but is on disk as long
+	// as a stored context names it.
+	damaged bool
 	// doomed says that it is deleted when nobody uses it any more.
 	doomed bool
 	used   time.Time
 	size   int64 // on disk
+	claim  int64 // bytes of disk that are set aside for what is being read into it
+
+	writing sync.Mutex // held while its record is written; taken before the lock of entries
 }
 
 type entryRecord struct {
@@ -82,24 +94,33 @@ func (e *entry) memory() int64 {
 }
 
 func openEntries(b *Backend) (*entries, error) {
-	s := &entries{b: b, list: map[string]*entry{}, units: map[string]*entry{}, reading: map[string]chan struct{}{}, changed: make(chan struct{})}
+	s := &entries{
+		b: b, list: map[string]*entry{}, pinned: map[string]int{}, strays: map[string]int64{},
+		units: map[string]*entry{}, reading: map[string]chan struct{}{}, changed: make(chan struct{}),
+	}
 	dir := filepath.Join(b.opts.Dir, "entries")
 	found, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("local: %w", err)
 	}
 	for _, d := range found {
+		if strings.HasSuffix(d.Name(), ".json.tmp") { // a killed process was writing it
+			if err := os.Remove(filepath.Join(dir, d.Name())); err != nil {
+				return nil, fmt.Errorf("local: %w", err)
+			}
+			continue
+		}
 		id, isRecord := strings.CutSuffix(d.Name(), ".json")
 		if !isRecord {
 			continue
 		}
 		e := &entry{disk: true}
-		data, err := os.ReadFile(s.record(id))
-		if err == nil {
-			err = json.Unmarshal(data, &e.entryRecord)
+		err := readRecord(s.record(id), &e.entryRecord)
+		if err == nil && e.ID != id {
+			err = fmt.Errorf("it names %q", e.ID)
 		}
 		if err != nil {
-			b.log.Error("an entry is damaged and deleted", "entry", id, "err", err)
+			b.log.Error("a record of what was read is damaged", "path", s.record(id), "err", err)
 			continue
 		}
 		for _, m := range b.models {
@@ -119,16 +140,31 @@ func openEntries(b *Backend) (*entries, error) {
 			}
 		}
 	}
-	// What no record names: of a killed process, of models that are gone, damaged.
 	for _, d := range found {
-		id, _, _ := strings.Cut(d.Name(), ".")
-		if s.list[id] == nil {
-			if err := os.RemoveAll(filepath.Join(dir, d.Name())); err != nil {
-				return nil, fmt.Errorf("local: %w", err)
-			}
+		if id, _, _ := strings.Cut(d.Name(), "."); s.list[id] == nil && !strings.HasSuffix(d.Name(), ".tmp") {
+			s.strays[d.Name()] = treeSize(filepath.Join(dir, d.Name()))
 		}
 	}
 	return s, nil
+}
+
+// dropStrays deletes what no record names that can be read: it is of a killed process,
+// or was kept for nobody. Where a stored context is damaged or has lost something, that
+// may be it, and all stays.
+func (s *entries) dropStrays() error {
+	if s.b.stored.damaged || s.b.stored.lost {
+		for name := range s.strays {
+			s.b.log.Error("what a damaged stored context may have read is kept", "path", filepath.Join(s.b.opts.Dir, "entries", name))
+		}
+		return nil
+	}
+	for name := range s.strays {
+		if err := os.RemoveAll(filepath.Join(s.b.opts.Dir, "entries", name)); err != nil {
+			return fmt.Errorf("local: %w", err)
+		}
+		delete(s.strays, name)
+	}
+	return nil
 }
 
 func treeSize(dir string) (n int64) {
@@ -184,7 +220,7 @@ func (s *entries) unref(e *entry) {
 		}
 	}
 	e.used = time.Now()
-	if e.doomed && e.pins == 0 {
+	if e.doomed && !s.isPinned(e) {
 		s.remove(e)
 	}
 	close(s.changed)
@@ -328,8 +364,8 @@ func (s *entries) closed(units []*unit) *entry {
 	return nil
 }
 
-// open opens an entry of the disk, which is busy meanwhile. A damaged one is deleted,
-// and its units are to be read again.
+// open opens an entry of the disk, which is busy meanwhile. The units of a damaged one
+// are to be read again; what no stored context names of those is deleted.
 func (s *entries) open(e *entry) error {
 	c, err := e.m.native.OpenContext(s.dir(e.ID), handscroll.ContextOptions{Threads: s.b.opts.Threads})
 	s.mu.Lock()
@@ -344,13 +380,58 @@ func (s *entries) open(e *entry) error {
 		e.c = c
 		return nil
 	}
-	s.b.log.Error("a stored context cannot be opened", "entry", e.ID, "err", err)
-	var damaged *handscroll.FormatError
-	if errors.As(err, &damaged) && e.pins == 0 {
-		s.remove(e)
-		return nil // it is read again
+	if passing(err) {
+		return s.b.diskError("opening what was read before", err)
 	}
-	return &backend.Error{Kind: backend.Internal, Message: "what was read of the prompt before cannot be opened: delete the stored context and create it again", Err: err}
+	s.b.log.Error("what was read before is damaged", "path", s.dir(e.ID), "err", err)
+	if !s.isPinned(e) {
+		s.remove(e)
+		return nil
+	}
+	e.damaged = true
+	s.disown(e)
+	return nil
+}
+
+// passing reports whether it is for want of something, and not of what is on disk, that
+// it cannot be opened.
+func passing(err error) bool {
+	var no syscall.Errno
+	return errors.As(err, &no) && !errors.Is(err, fs.ErrNotExist)
+}
+
+// disown gives an entry's units to others that hold them, if there are any; s.mu is held.
+func (s *entries) disown(e *entry) {
+	for _, u := range e.Units {
+		if s.units[u.Key] != e {
+			continue
+		}
+		delete(s.units, u.Key)
+		for _, o := range s.list {
+			if o != e && !o.damaged && slices.ContainsFunc(o.Units, func(r *unitRecord) bool { return r.Key == u.Key && r.Done }) {
+				s.units[u.Key] = o
+			}
+		}
+	}
+}
+
+// isPinned reports whether stored contexts hold an entry; s.mu is held.
+func (s *entries) isPinned(e *entry) bool {
+	return e.kept || slices.ContainsFunc(e.Units, func(u *unitRecord) bool { return s.pinned[u.Key] > 0 })
+}
+
+// write writes an entry's record as it is when the disk comes to it, so that of several
+// the last stays; s.mu is not held.
+func (s *entries) write(e *entry, how func(path string, v any) error) error {
+	e.writing.Lock()
+	defer e.writing.Unlock()
+	s.mu.Lock()
+	data, err := json.Marshal(&e.entryRecord)
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	return how(s.record(e.ID), json.RawMessage(data))
 }
 
 // holds reports whether all is there that the record says was read: a directory that
@@ -390,11 +471,7 @@ func (s *entries) sweep(now time.Time) {
 // remove deletes an entry that nobody uses; s.mu is held.
 func (s *entries) remove(e *entry) {
 	delete(s.list, e.ID)
-	for _, u := range e.Units {
-		if s.units[u.Key] == e {
-			delete(s.units, u.Key)
-		}
-	}
+	s.disown(e)
 	if e.c != nil {
 		if err := e.c.Close(); err != nil {
 			s.b.log.Error("closing a context", "err", err)
@@ -440,7 +517,7 @@ func (s *entries) evict(n int64) {
 	defer s.mu.Unlock()
 	var idle []*entry
 	for _, e := range s.list {
-		if e.disk && e.refs == 0 && e.pins == 0 && e.busy == nil {
+		if e.disk && e.refs == 0 && e.busy == nil && !s.isPinned(e) {
 			idle = append(idle, e)
 		}
 	}
@@ -456,17 +533,33 @@ func (s *entries) evict(n int64) {
 	}
 }
 
-// bytes is what entries take on disk, and how many there are.
+// bytes is what entries take on disk, with what is set aside for them, and how many
+// there are.
 func (s *entries) bytes() (n int64, count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.list {
 		if e.disk {
-			n += e.size
+			n += e.size + e.claim
 			count++
 		}
 	}
+	for _, size := range s.strays {
+		n += size
+	}
 	return n, count
+}
+
+// heldBy is what an owner's stored contexts hold.
+func (s *entries) heldBy(owner string) (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.list {
+		if e.disk && e.owner == owner && s.isPinned(e) {
+			n += e.size
+		}
+	}
+	return n
 }
 
 func (s *entries) close() error {

@@ -3,15 +3,10 @@ package local
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
-	"io/fs"
-	"mime"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -20,8 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/handscroll/handscroll"
-	"github.com/handscroll/handscroll/internal/disk"
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
@@ -29,33 +22,37 @@ import (
 type files struct {
 	b      *Backend
 	probes chan struct{} // bounds those that run
+	look   func(ctx context.Context, path string, r *backend.File) (backend.File, error)
+
+	// changes is held while records are written or deleted, which takes time; mu is not,
+	// so that requests need not wait for the disk. It is taken before mu.
+	changes sync.Mutex
 
 	mu      sync.Mutex
 	list    map[string]*file // by owner and ID
 	uploads map[string]*upload
 	blobs   map[string]*blob // by checksum in hexadecimal
+	damaged map[string]bool  // IDs whose records cannot be read
 }
 
 // file is an uploaded file.
 type file struct {
 	backend.File
 	probed chan struct{} // closed when its state is final
+	uses   int           // requests that read it
+	lost   bool          // its content is not there
+}
+
+// fileRecord is a file on disk.
+type fileRecord struct {
+	backend.File
+	Probing bool `json:",omitempty"` // a process is looking into it
 }
 
 // blob is content on disk. It is deleted when nothing holds it any more.
 type blob struct {
 	size  int64
 	holds int // files, requests that read it, readers
-}
-
-// upload is a file on its way.
-type upload struct {
-	backend.Upload
-	New     backend.NewUpload
-	Touched time.Time
-
-	mu  sync.Mutex // held while something is appended
-	sum hash.Hash  // of what has come in this process, if that is all of it
 }
 
 func key(owner, id string) string { return ownerDir(owner) + "/" + id }
@@ -72,30 +69,21 @@ func (f *files) blobPath(sum string) string { return filepath.Join(f.b.opts.Dir,
 
 func openFiles(b *Backend) (*files, error) {
 	f := &files{
-		b: b, probes: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
-		list: map[string]*file{}, uploads: map[string]*upload{}, blobs: map[string]*blob{},
+		b: b, probes: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), look: look,
+		list: map[string]*file{}, uploads: map[string]*upload{}, blobs: map[string]*blob{}, damaged: map[string]bool{},
 	}
-	err := b.eachRecord("files", func() any { return new(backend.File) }, func(_ string, v any) error {
-		r := &file{File: *v.(*backend.File), probed: make(chan struct{})}
-		sum := hex.EncodeToString(r.SHA256[:])
-		if _, err := os.Stat(f.blobPath(sum)); err != nil {
-			b.log.Error("the content of a file is missing", "file", r.ID, "err", err)
-			return nil
-		}
-		f.list[key(r.Owner, r.ID)] = r
-		f.hold(sum, r.Size)
-		if r.State != backend.FileProcessing {
-			close(r.probed)
-		}
-		return nil
-	})
+	damaged, err := b.eachRecord("files", func() any { return new(fileRecord) }, f.open)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.openUploads(); err != nil {
+	uploads, err := f.openUploads()
+	if err != nil {
 		return nil, err
 	}
-	if err := f.dropStrays(); err != nil {
+	for _, path := range slices.Concat(damaged, uploads) {
+		f.damaged[filepath.Base(filepath.Dir(path))+"/"+strings.TrimSuffix(filepath.Base(path), ".json")] = true
+	}
+	if err := f.dropStrays(len(damaged) > 0); err != nil {
 		return nil, err
 	}
 	// Only now: until here nobody else may have f.
@@ -111,39 +99,56 @@ func openFiles(b *Backend) (*files, error) {
 	return f, nil
 }
 
-func (f *files) openUploads() error {
-	return f.b.eachRecord("uploads", func() any { return new(upload) }, func(path string, v any) error {
-		u := v.(*upload)
-		if f.list[key(u.Owner, u.ID)] != nil { // the file was made, but this was not deleted any more
-			f.forget(u)
-			return nil
+// open takes up a file of an earlier process.
+func (f *files) open(path string, v any) error {
+	rec := v.(*fileRecord)
+	if err := named(path, rec.Owner, rec.ID); err != nil {
+		return err
+	}
+	r := &file{File: rec.File, probed: make(chan struct{})}
+	sum := hex.EncodeToString(r.SHA256[:])
+	fi, err := os.Stat(f.blobPath(sum))
+	switch {
+	case err != nil || fi.Size() != r.Size:
+		f.b.log.Error("the content of a file is lost", "path", f.blobPath(sum), "record", path, "err", err)
+		r.lost, r.State, r.Reason = true, backend.FileFailed, "its content is lost or damaged on the server's disk: delete the file and upload it again"
+	default:
+		f.hold(sum, r.Size)
+		if rec.Probing && r.State == backend.FileProcessing {
+			r.State, r.Reason = backend.FileFailed, stoppedIn
+			if err := save(path, &fileRecord{File: r.File}); err != nil {
+				return err
+			}
 		}
-		fi, err := os.Stat(strings.TrimSuffix(path, ".json") + ".part")
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			u.Size = 0
-		case err != nil:
-			return fmt.Errorf("local: %w", err)
-		default:
-			u.Size, u.Touched = fi.Size(), fi.ModTime()
-		}
-		f.uploads[key(u.Owner, u.ID)] = u
-		return nil
-	})
+	}
+	if r.State != backend.FileProcessing {
+		close(r.probed)
+	}
+	f.list[key(r.Owner, r.ID)] = r
+	return nil
 }
 
 // dropStrays deletes contents that no record names: a process was killed between
-// writing the one and the other.
-func (f *files) dropStrays() error {
+// writing the one and the other. With a record that cannot be read they all stay.
+func (f *files) dropStrays(keep bool) error {
 	list, err := os.ReadDir(filepath.Join(f.b.opts.Dir, "blobs"))
 	if err != nil {
 		return fmt.Errorf("local: %w", err)
 	}
 	for _, e := range list {
-		if f.blobs[e.Name()] == nil {
-			if err := os.Remove(f.blobPath(e.Name())); err != nil {
-				return fmt.Errorf("local: %w", err)
+		if f.blobs[e.Name()] != nil {
+			continue
+		}
+		if keep {
+			size := int64(0)
+			if fi, err := e.Info(); err == nil {
+				size = fi.Size()
 			}
+			f.hold(e.Name(), size) // for good
+			continue
+		}
+		if err := os.Remove(f.blobPath(e.Name())); err != nil {
+			return fmt.Errorf("local: %w", err)
 		}
 	}
 	return nil
@@ -169,7 +174,7 @@ func (f *files) release(sum string) {
 	}
 }
 
-// bytes is what contents and uploads take on disk.
+// bytes is what contents and uploads take on disk, with what is set aside for them.
 func (f *files) bytes() (n int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -177,267 +182,62 @@ func (f *files) bytes() (n int64) {
 		n += bl.size
 	}
 	for _, u := range f.uploads {
-		n += u.Size
+		n += u.claim
 	}
 	return n
 }
 
-// Begin announces an upload.
-func (b *Backend) Begin(ctx context.Context, n backend.NewUpload) (*backend.Upload, error) {
-	_, done, err := b.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	switch {
-	case n.ID != "" && !idFormat.MatchString(n.ID):
-		e := backend.Errorf(backend.Invalid, "%q is no ID for a file: up to 40 of a-z, 0-9 and '-', with neither end a '-'", n.ID)
-		e.Param = "name"
-		return nil, e
-	case n.Size > b.opts.MaxFile:
-		return nil, backend.Errorf(backend.TooLarge, "the file has %d bytes; at most %d are taken", n.Size, b.opts.MaxFile)
-	}
-	if n.Size > 0 {
-		if err := b.room(n.Size); err != nil {
-			return nil, err
-		}
-	}
-	n.ID = cmp.Or(n.ID, random())
-	u := &upload{Upload: backend.Upload{ID: n.ID, Owner: n.Owner, Total: max(n.Size, -1)}, New: n, Touched: time.Now(), sum: sha256.New()}
-	f := b.files
+// heldBy is what an owner's files take, each as if it were alone.
+func (f *files) heldBy(owner string) (n int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	k := key(n.Owner, n.ID)
-	if f.uploads[k] != nil || f.list[k] != nil {
-		e := backend.Errorf(backend.Conflict, "there is a file %q already: delete it, or choose another name", n.ID)
-		e.Param = "name"
-		return nil, e
+	for _, r := range f.list {
+		if r.Owner == owner && !r.lost {
+			n += r.Size
+		}
 	}
-	if err := save(f.uploadPath(n.Owner, n.ID, ".json"), u); err != nil {
-		return nil, b.diskError("announcing the upload", err)
+	for _, u := range f.uploads {
+		if u.Owner == owner {
+			n += u.claim
+		}
 	}
-	f.uploads[k] = u
-	out := u.Upload
-	return &out, nil
+	return n
 }
 
-func (f *files) upload(owner, id string) (*upload, error) {
+// write writes a file's record as it is now, unless it was deleted.
+func (f *files) write(r *file, probing bool) error {
+	f.changes.Lock()
+	defer f.changes.Unlock()
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	if u := f.uploads[key(owner, id)]; u != nil {
-		return u, nil
+	gone := f.list[key(r.Owner, r.ID)] != r
+	rec := fileRecord{r.File, probing}
+	f.mu.Unlock()
+	if gone {
+		return nil
 	}
-	return nil, backend.Errorf(backend.NotFound, "there is no upload %q: it is finished, was never begun, or nothing was added to it for %v", id, uploadLife)
+	return save(f.record(r.Owner, r.ID), &rec)
 }
 
-// Upload says how far an upload has come.
-func (b *Backend) Upload(_ context.Context, owner, id string) (*backend.Upload, error) {
-	u, err := b.files.upload(owner, id)
-	if err != nil {
-		return nil, err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	out := u.Upload
-	return &out, nil
-}
-
-// Append adds what r has to an upload. When r breaks off, what came of it stays.
-func (b *Backend) Append(ctx context.Context, owner, id string, offset int64, r io.Reader) (*backend.Upload, error) {
-	ctx, done, err := b.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	u, err := b.files.upload(owner, id)
-	if err != nil {
-		return nil, err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	switch {
-	case u.Done:
-		return nil, backend.Errorf(backend.Conflict, "upload %q is finished", id)
-	case offset != u.Size:
-		return nil, backend.Errorf(backend.Conflict, "offset %d of upload %q: %d bytes have come, go on from there", offset, id, u.Size)
-	}
-	if err := b.files.append(ctx, u, r); err != nil {
-		return nil, err
-	}
-	out := u.Upload
-	return &out, nil
-}
-
-// roomStep is how many bytes of an upload come between looks at the quota.
-const roomStep = 1 << 20
-
-func (f *files) append(ctx context.Context, u *upload, r io.Reader) (err error) {
-	file, err := os.OpenFile(f.uploadPath(u.Owner, u.ID, ".part"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return f.b.diskError("the upload", err)
-	}
-	defer func() {
-		if e := file.Close(); e != nil && err == nil {
-			err = f.b.diskError("the upload", e)
-		}
-	}()
-	limit := f.b.opts.MaxFile
-	if u.Total >= 0 {
-		limit = min(limit, u.Total)
-	}
-	began, checked := u.Size, u.Size
-	buf := make([]byte, 256<<10)
-	for {
-		if err := ctx.Err(); err != nil {
-			return ended(err)
-		}
-		// Many uploads at once may have been announced, or none their sizes.
-		if u.Size >= checked {
-			if err := f.b.room(1); err != nil {
-				return err
-			}
-			checked = u.Size + roomStep
-		}
-		n, readErr := r.Read(buf)
-		if u.Size+int64(n) > limit {
-			// Nothing of a piece that is too long is kept.
-			f.mu.Lock()
-			u.Size, u.sum = began, nil
-			f.mu.Unlock()
-			if err := file.Truncate(began); err != nil {
-				return f.b.diskError("the upload", err)
-			}
-			if limit == u.Total {
-				return backend.Errorf(backend.Invalid, "more than the %d bytes that were announced", limit)
-			}
-			return backend.Errorf(backend.TooLarge, "the file has more than %d bytes", limit)
-		}
-		if n > 0 {
-			if _, err := file.WriteAt(buf[:n], u.Size); err != nil {
-				return f.b.diskError("the upload", err)
-			}
-			if u.sum != nil {
-				u.sum.Write(buf[:n])
-			}
-			f.mu.Lock() // for bytes
-			u.Size += int64(n)
-			f.mu.Unlock()
-			u.Touched = time.Now()
-		}
-		if errors.Is(readErr, io.EOF) {
-			return nil
-		}
-		if readErr != nil {
-			return readErr
-		}
-	}
-}
-
-// Finish makes a file of an upload. It is looked into afterwards.
-func (b *Backend) Finish(ctx context.Context, owner, id string) (*backend.File, error) {
-	_, done, err := b.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	f := b.files
-	u, err := f.upload(owner, id)
-	if err != nil {
-		return nil, err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	switch {
-	case u.Done:
-		return nil, backend.Errorf(backend.Conflict, "upload %q is finished", id)
-	case u.Size == 0:
-		return nil, backend.Errorf(backend.Invalid, "the file %q is empty", u.New.Name)
-	case u.Total >= 0 && u.Size < u.Total:
-		return nil, backend.Errorf(backend.Invalid, "%d bytes of the %d that were announced have come: send the rest from offset %d on", u.Size, u.Total, u.Size)
-	}
-	if err := b.room(0); err != nil {
-		return nil, err
-	}
-	part := f.uploadPath(owner, id, ".part")
-	sum, err := u.checksum(part)
-	if err != nil {
-		return nil, b.diskError("finishing the upload", err)
-	}
-	now := time.Now()
-	r := &file{probed: make(chan struct{}), File: backend.File{
-		ID: id, Owner: owner, Name: u.New.Name, MIME: u.New.MIME, Purpose: u.New.Purpose, Size: u.Size, SHA256: sum,
-		Created: now, Updated: now, State: backend.FileProcessing,
-	}}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	name := hex.EncodeToString(sum[:])
-	if f.blobs[name] == nil {
-		if err := os.Rename(part, f.blobPath(name)); err != nil {
-			return nil, b.diskError("finishing the upload", err)
-		}
-		if err := disk.SyncDir(filepath.Join(b.opts.Dir, "blobs")); err != nil {
-			return nil, b.diskError("finishing the upload", err)
-		}
-	}
-	f.hold(name, u.Size)
-	if err := save(f.record(owner, id), &r.File); err != nil {
-		f.release(name)
-		f.forget(u)
-		return nil, b.diskError("finishing the upload", err)
-	}
-	f.list[key(owner, id)] = r
-	f.forget(u)
-	out := r.File
-	b.running.Go(func() { f.probe(r) })
-	return &out, nil
-}
-
-// checksum syncs what has come and returns its SHA-256.
-func (u *upload) checksum(path string) (sum [32]byte, err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return sum, err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil {
-		return sum, err
-	}
-	if u.sum == nil {
-		all := sha256.New()
-		if _, err := io.Copy(all, f); err != nil {
-			return sum, err
-		}
-		u.sum = all
-	}
-	return [32]byte(u.sum.Sum(nil)), nil
-}
-
-// forget deletes an upload; its lock and f.mu are held.
-func (f *files) forget(u *upload) {
-	u.Done = true
-	delete(f.uploads, key(u.Owner, u.ID))
-	for _, ext := range []string{".part", ".json"} {
-		if err := os.Remove(f.uploadPath(u.Owner, u.ID, ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			f.b.log.Error("deleting an upload", "err", err)
-		}
-	}
-}
-
-// sweep deletes uploads that were abandoned and files that have expired.
+// sweep deletes uploads that were abandoned and files that have expired. Files stay
+// while it is not known which of them stored contexts were made of.
 func (f *files) sweep(now time.Time) {
+	f.changes.Lock()
 	f.mu.Lock()
 	var old []*upload
 	for _, u := range f.uploads {
 		old = append(old, u)
 	}
 	for _, r := range f.list {
-		if !r.Expires.IsZero() && now.After(r.Expires) {
+		if r.uses == 0 && f.expired(r, now) && !f.b.stored.damaged {
 			f.delete(r)
 		}
 	}
 	f.mu.Unlock()
+	f.changes.Unlock()
 	for _, u := range old {
-		if !u.mu.TryLock() {
+		select {
+		case u.had <- struct{}{}:
+		default:
 			continue // something comes just now
 		}
 		if !u.Done && now.Sub(u.Touched) >= uploadLife {
@@ -445,25 +245,51 @@ func (f *files) sweep(now time.Time) {
 			f.forget(u)
 			f.mu.Unlock()
 		}
-		u.mu.Unlock()
+		u.give()
 	}
 }
 
-// delete forgets a file; f.mu is held.
+// expires is when a file does, zero for never: a stored context that was made of it
+// keeps it, so that its evidence can be shown.
+func (f *files) expires(r *file) time.Time {
+	if r.Expires.IsZero() {
+		return r.Expires
+	}
+	return f.b.stored.keeps(r.Owner, r.ID, r.Expires)
+}
+
+func (f *files) expired(r *file, now time.Time) bool {
+	if r.Expires.IsZero() || now.Before(r.Expires) {
+		return false
+	}
+	end := f.expires(r)
+	return !end.IsZero() && !now.Before(end)
+}
+
+// delete forgets a file; f.changes and f.mu are held.
 func (f *files) delete(r *file) {
 	delete(f.list, key(r.Owner, r.ID))
 	if err := os.Remove(f.record(r.Owner, r.ID)); err != nil {
 		f.b.log.Error("deleting a file", "err", err)
 	}
-	f.release(hex.EncodeToString(r.SHA256[:]))
+	if !r.lost {
+		f.release(hex.EncodeToString(r.SHA256[:]))
+	}
 }
 
 func (f *files) find(owner, id string) (*file, error) {
 	r := f.list[key(owner, id)]
-	if r == nil || !r.Expires.IsZero() && time.Now().After(r.Expires) {
+	if r == nil || f.expired(r, time.Now()) {
 		return nil, backend.Errorf(backend.NotFound, "there is no file %q: it was deleted, has expired or was never uploaded with this key", id)
 	}
 	return r, nil
+}
+
+// describe is a file as clients see it; f.mu is held.
+func (f *files) describe(r *file) backend.File {
+	out := r.File
+	out.Expires = f.expires(r)
+	return out
 }
 
 // File describes a file.
@@ -474,7 +300,7 @@ func (b *Backend) File(_ context.Context, owner, id string) (*backend.File, erro
 	if err != nil {
 		return nil, err
 	}
-	out := r.File
+	out := b.files.describe(r)
 	return &out, nil
 }
 
@@ -483,9 +309,10 @@ func (b *Backend) Files(_ context.Context, owner string) ([]backend.File, error)
 	b.files.mu.Lock()
 	defer b.files.mu.Unlock()
 	out := []backend.File{}
+	now := time.Now()
 	for _, r := range b.files.list {
-		if r.Owner == owner && (r.Expires.IsZero() || time.Now().Before(r.Expires)) {
-			out = append(out, r.File)
+		if r.Owner == owner && !b.files.expired(r, now) {
+			out = append(out, b.files.describe(r))
 		}
 	}
 	slices.SortFunc(out, func(x, y backend.File) int {
@@ -496,11 +323,13 @@ func (b *Backend) Files(_ context.Context, owner string) ([]backend.File, error)
 
 // DeleteFile deletes a file, or gives up an upload when nothing is being added to it
 // any more. Contexts that a file was read into stay.
-func (b *Backend) DeleteFile(_ context.Context, owner, id string) error {
+func (b *Backend) DeleteFile(ctx context.Context, owner, id string) error {
 	f := b.files
 	if u, err := f.upload(owner, id); err == nil {
-		u.mu.Lock()
-		defer u.mu.Unlock()
+		if err := u.take(ctx); err != nil {
+			return err
+		}
+		defer u.give()
 		if !u.Done {
 			f.mu.Lock()
 			defer f.mu.Unlock()
@@ -509,6 +338,8 @@ func (b *Backend) DeleteFile(_ context.Context, owner, id string) error {
 		}
 		// It became a file meanwhile.
 	}
+	f.changes.Lock()
+	defer f.changes.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	r, err := f.find(owner, id)
@@ -539,24 +370,34 @@ func (b *Backend) Content(_ context.Context, owner, id string) (io.ReadSeekClose
 	if err != nil {
 		return nil, err
 	}
+	if r.lost {
+		return nil, backend.Errorf(backend.NotFound, "file %q: %s", id, r.Reason)
+	}
 	path, release := b.files.use(r)
 	f, err := os.Open(path)
 	if err != nil {
-		b.files.release(hex.EncodeToString(r.SHA256[:]))
+		b.files.unuse(r)
 		return nil, b.diskError("opening the file", err)
 	}
 	return &content{f, release}, nil
 }
 
-// use keeps a file's content until it is released; f.mu is held.
+// use keeps a file and its content until it is released; f.mu is held.
 func (f *files) use(r *file) (path string, release func()) {
 	sum := hex.EncodeToString(r.SHA256[:])
+	r.uses++
 	f.hold(sum, r.Size)
 	return f.blobPath(sum), sync.OnceFunc(func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.release(sum)
+		f.unuse(r)
 	})
+}
+
+// unuse is the opposite of use; f.mu is held.
+func (f *files) unuse(r *file) {
+	r.uses--
+	f.release(hex.EncodeToString(r.SHA256[:]))
 }
 
 // wait returns a file when it has been looked into, and keeps its content until it
@@ -583,105 +424,6 @@ func (f *files) wait(ctx context.Context, owner, id string) (r backend.File, pat
 	}
 	path, release = f.use(found)
 	return found.File, path, release, nil
-}
-
-// probe looks into a file: what it is, how long it is, and whether it can be read.
-func (f *files) probe(r *file) {
-	select {
-	case f.probes <- struct{}{}:
-		defer func() { <-f.probes }()
-	case <-f.b.life.Done():
-		return // the next process will
-	}
-	f.mu.Lock()
-	if f.list[key(r.Owner, r.ID)] != r {
-		f.mu.Unlock()
-		close(r.probed) // deleted before its turn came; its content may be gone
-		return
-	}
-	path, release := f.use(r)
-	was := r.File
-	f.mu.Unlock()
-	defer release()
-	found, err := look(f.b.life, path, &was)
-	if f.b.life.Err() != nil {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	defer close(r.probed)
-	r.State, r.Updated = backend.FileActive, time.Now()
-	if err != nil {
-		r.State, r.Reason = backend.FileFailed, clean(err, path, label(&was))
-	} else {
-		r.MIME, r.Duration = found.MIME, found.Duration
-	}
-	if f.list[key(r.Owner, r.ID)] != r {
-		return // deleted meanwhile
-	}
-	if err := save(f.record(r.Owner, r.ID), &r.File); err != nil {
-		f.b.log.Error("a file's record", "file", r.ID, "err", err)
-	}
-}
-
-// label is what evidence names a file by.
-func label(r *backend.File) string {
-	if r.Name != "" {
-		return r.Name
-	}
-	ext := map[string]string{"text/plain": ".txt", "image/jpeg": ".jpg", "audio/mpeg": ".mp3", "video/mp4": ".mp4"}[r.MIME]
-	if list, err := mime.ExtensionsByType(r.MIME); ext == "" && err == nil && len(list) > 0 {
-		ext = list[0]
-	}
-	return r.ID + ext
-}
-
-// look opens a file's content.
-func look(ctx context.Context, path string, r *backend.File) (found backend.File, err error) {
-	found.MIME = r.MIME
-	head := make([]byte, 512)
-	f, err := os.Open(path)
-	if err != nil {
-		return found, err
-	}
-	n, err := io.ReadFull(f, head)
-	f.Close()
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return found, err
-	}
-	// What is read off content beats what a client says, unless it is vague.
-	switch mt := http.DetectContentType(head[:n]); {
-	case r.MIME == "", !strings.HasPrefix(mt, "text/plain") && mt != "application/octet-stream" && mt != "application/zip":
-		found.MIME, _, _ = strings.Cut(mt, ";")
-	}
-	parts, skipped, err := handscroll.Files(ctx, []string{path}, handscroll.FileOptions{Name: label(r)})
-	if err != nil {
-		return found, err
-	}
-	if len(parts) == 0 {
-		return found, unreadable(label(r), skipped)
-	}
-	for i := range parts {
-		found.Duration = max(found.Duration, parts[i].Length())
-	}
-	return found, nil
-}
-
-// unreadable says why a file gave nothing to read.
-func unreadable(name string, skipped []handscroll.Skipped) error {
-	if len(skipped) > 0 {
-		return fmt.Errorf("%s: %s", skipped[0].Source, skipped[0].Reason)
-	}
-	return fmt.Errorf("%s: there is nothing in it to read", name)
-}
-
-// clean writes an error without a path of this machine.
-func clean(err error, path, name string) string {
-	s := err.Error()
-	if path != "" {
-		s = strings.ReplaceAll(s, path, name)
-	}
-	return strings.TrimPrefix(strings.TrimPrefix(s, "engine: "), "media: ")
 }
 
 // ended is why a context is done, as an error of a request.

@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/handscroll/handscroll"
@@ -32,13 +31,20 @@ type Options struct {
 	// Quota bounds the bytes of contexts and files on disk; 0 is a tenth of what is
 	// free, at most 50 GiB.
 	Quota int64
+	// OwnerQuota bounds the bytes of files and stored contexts of one owner, where
+	// owners are told apart ("" is nobody in particular); 0 is half of Quota. What was
+	// read besides makes way for others and does not count.
+	OwnerQuota int64
 	// MaxMemory bounds what contexts in use take; 0 is 9/10 of what is free.
 	MaxMemory  int64
 	Queue      int           // requests that may wait; 0 is 256
 	Threads    int           // that read at once; 0 is GOMAXPROCS
 	MaxFile    int64         // bytes of an uploaded file; 0 is 2 GiB
 	DefaultTTL time.Duration // of stored contexts whose client says nothing; 0 is an hour
-	Log        *slog.Logger  // nil discards
+	// FileTTL is how long files live whose client says nothing; 0 is 48 hours. One that
+	// a stored context was made of lives as long as that.
+	FileTTL time.Duration
+	Log     *slog.Logger // nil discards
 }
 
 // ModelSpec is a model to be served.
@@ -51,6 +57,7 @@ const (
 	defaultQueue   = 256
 	defaultMaxFile = 2 << 30
 	defaultTTL     = time.Hour
+	defaultFileTTL = 48 * time.Hour // as in Gemini's API
 	maxQuota       = 50 << 30
 	uploadLife     = time.Hour // without anything added
 	sweepEvery     = time.Minute
@@ -69,7 +76,7 @@ type Backend struct {
 	stored   *shelf
 	turns    turns
 	count    counters
-	roomMu   sync.Mutex // held while room is made
+	roomMu   sync.Mutex // held while room is made and set aside
 	quota    int64      // bytes on disk
 	memory   int64      // that contexts in use may take; 0 is not known
 
@@ -97,6 +104,9 @@ func New(o Options) (*Backend, error) {
 	}
 	if o.DefaultTTL <= 0 {
 		o.DefaultTTL = defaultTTL
+	}
+	if o.FileTTL <= 0 {
+		o.FileTTL = defaultFileTTL
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -153,11 +163,7 @@ func (b *Backend) open() error {
 	if b.stored, err = openShelf(b); err != nil {
 		return err
 	}
-	known := map[string]bool{}
-	for _, r := range b.stored.list {
-		known[r.ID] = true
-	}
-	return b.sessions.dropStrays(known)
+	return errors.Join(b.entries.dropStrays(), b.sessions.dropStrays())
 }
 
 // sweep deletes what has expired, until the backend closes.
@@ -253,34 +259,72 @@ func note(path string, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+".tmp", data, 0o600); err != nil {
-		return err
+	if err = os.WriteFile(path+".tmp", data, 0o600); err == nil {
+		err = os.Rename(path+".tmp", path)
 	}
-	return os.Rename(path+".tmp", path)
+	if err != nil {
+		return errors.Join(err, os.Remove(path+".tmp"))
+	}
+	return nil
 }
 
+// recordVersion is that of the records that are written; they need not say so.
+const recordVersion = 1
+
 // eachRecord calls f with the JSON records two levels below dir. One that cannot be
-// read is reported and left.
-func (b *Backend) eachRecord(dir string, v func() any, f func(path string, v any) error) error {
+// read, or that f has an error for, is reported, left where it is, and its path
+// returned: nobody knows what it names, so that nothing it may name is to be deleted.
+func (b *Backend) eachRecord(dir string, v func() any, f func(path string, v any) error) (damaged []string, err error) {
 	// The path of the directory is no pattern: it may have brackets.
 	names, err := fs.Glob(os.DirFS(filepath.Join(b.opts.Dir, dir)), "*/*.json")
 	if err != nil {
-		return fmt.Errorf("local: %w", err)
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	// What a killed process was writing is of no use.
+	torn, err := fs.Glob(os.DirFS(filepath.Join(b.opts.Dir, dir)), "*/*.json.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("local: %w", err)
+	}
+	for _, name := range torn {
+		if err := os.Remove(filepath.Join(b.opts.Dir, dir, filepath.FromSlash(name))); err != nil {
+			return nil, fmt.Errorf("local: %w", err)
+		}
 	}
 	for _, name := range names {
 		p := filepath.Join(b.opts.Dir, dir, filepath.FromSlash(name))
-		data, err := os.ReadFile(p)
-		if err != nil {
-			return fmt.Errorf("local: %w", err)
-		}
 		r := v()
-		if err := json.Unmarshal(data, r); err != nil {
-			b.log.Error("a record is damaged and left out", "path", p, "err", err)
-			continue
+		err := readRecord(p, r)
+		if err == nil {
+			err = f(p, r)
 		}
-		if err := f(p, r); err != nil {
-			return err
+		if err != nil {
+			b.log.Error("a record is damaged: it is out of service, and it and what it names are kept; repair or delete it and start again", "path", p, "err", err)
+			damaged = append(damaged, p)
 		}
+	}
+	return damaged, nil
+}
+
+// readRecord reads one that this version of the program can have written.
+func readRecord(path string, v any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var head struct{ Version int }
+	if err := json.Unmarshal(data, &head); err != nil {
+		return err
+	}
+	if head.Version > recordVersion {
+		return fmt.Errorf("its version is %d, this program reads %d", head.Version, recordVersion)
+	}
+	return json.Unmarshal(data, v)
+}
+
+// named checks that a record says what its path says.
+func named(path, owner, id string) error {
+	if filepath.Base(path) != id+".json" || filepath.Base(filepath.Dir(path)) != ownerDir(owner) {
+		return fmt.Errorf("it names %q of %q", id, owner)
 	}
 	return nil
 }
@@ -303,7 +347,7 @@ func empty(dir string) error {
 func (b *Backend) diskError(what string, err error) *backend.Error {
 	b.log.Error("disk", "what", what, "err", err)
 	e := &backend.Error{Kind: backend.Unavailable, Message: what + ": the server's disk fails", Err: err}
-	if errors.Is(err, syscall.ENOSPC) {
+	if disk.Full(err) {
 		e.Message = what + ": the server's disk is full"
 	}
 	return e

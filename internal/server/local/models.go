@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/handscroll/handscroll"
-	"github.com/handscroll/handscroll/internal/disk"
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
@@ -128,36 +127,4 @@ func (b *Backend) shut(ctx context.Context) error {
 	}()
 	<-ended // what is stopped ends within a chunk
 	return errors.Join(b.entries.close(), b.sessions.close(), b.closeModels(), b.lock.Close())
-}
-
-// findQuota sets how many bytes contexts and files may take: a tenth of what is free
-// or taken by them already.
-func (b *Backend) findQuota() error {
-	if b.quota = b.opts.Quota; b.quota > 0 {
-		return nil
-	}
-	free, err := disk.Free(b.opts.Dir)
-	if err != nil {
-		return fmt.Errorf("local: %w", err)
-	}
-	b.quota = min(maxQuota, (free+treeSize(b.opts.Dir))/10)
-	return nil
-}
-
-// room makes sure that n more bytes may be written, by evicting contexts if need be.
-func (b *Backend) room(n int64) error {
-	b.roomMu.Lock()
-	defer b.roomMu.Unlock()
-	used := func() int64 {
-		entries, _ := b.entries.bytes()
-		sessions, _ := b.sessions.onDisk()
-		return entries + b.files.bytes() + sessions
-	}
-	if over := used() + n - b.quota; over > 0 {
-		b.entries.evict(over)
-	}
-	if used := used(); used+n > b.quota {
-		return backend.Errorf(backend.Unavailable, "files and stored contexts take %d bytes of the %d that they may take on the server's disk, and %d more are wanted: delete some", used, b.quota, n)
-	}
-	return nil
 }

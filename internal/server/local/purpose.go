@@ -10,7 +10,7 @@ var _ backend.Purposer = (*Backend)(nil)
 
 // SetPurpose says what an upload is for, if that was not known when it was announced.
 func (b *Backend) SetPurpose(ctx context.Context, owner, id, purpose string) error {
-	_, done, err := b.begin(ctx)
+	ctx, done, err := b.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -19,8 +19,10 @@ func (b *Backend) SetPurpose(ctx context.Context, owner, id, purpose string) err
 	if err != nil {
 		return err
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	if err := u.take(ctx); err != nil {
+		return err
+	}
+	defer u.give()
 	if u.Done {
 		return backend.Errorf(backend.Conflict, "upload %q is finished", id)
 	}

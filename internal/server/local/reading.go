@@ -6,32 +6,33 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/handscroll/handscroll"
+	"github.com/handscroll/handscroll/internal/disk"
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
 // job is a request of the native model while its prompt is read.
 type job struct {
-	m    *model
-	p    *prompt
-	pass *pass
-	emit func(backend.Event) error // for progress; nil if nobody wants it
+	m     *model
+	p     *prompt
+	pass  *pass
+	owner string                    // of a stored context that is made; "" for none
+	emit  func(backend.Event) error // for progress; nil if nobody wants it
 }
 
 // read reads units into a new entry, or one that an interrupted read has left. They
 // are in s.units afterwards, those that were read to their end also after an error.
 func (s *entries) read(ctx context.Context, j *job, own []*unit, keep bool) error {
-	parts, disk, err := s.prepare(ctx, j, own)
+	parts, onDisk, err := s.prepare(ctx, j, own)
 	if parts != nil {
 		defer parts.release()
 	}
 	if err != nil {
 		return err
 	}
-	e, err := s.place(j.m, own, disk || keep)
+	e, err := s.place(j.m, own, onDisk || keep)
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (o *opened) release() {
 }
 
 // prepare opens units and refuses what will not fit.
-func (s *entries) prepare(ctx context.Context, j *job, own []*unit) (o *opened, disk bool, err error) {
+func (s *entries) prepare(ctx context.Context, j *job, own []*unit) (o *opened, onDisk bool, err error) {
 	o = &opened{weight: map[string]int{}, kind: map[string]backend.Modality{}}
 	for _, u := range own {
 		release, err := u.open(ctx, s.b)
@@ -84,7 +85,7 @@ func (s *entries) prepare(ctx context.Context, j *job, own []*unit) (o *opened, 
 			o.kind[p.Source] = modality(p)
 			o.fresh += tokens
 			o.bytes += int64(len(p.Text))
-			disk = disk || p.Kind() != handscroll.Text
+			onDisk = onDisk || p.Kind() != handscroll.Text
 			o.list = append(o.list, *p)
 		}
 	}
@@ -93,7 +94,7 @@ func (s *entries) prepare(ctx context.Context, j *job, own []*unit) (o *opened, 
 	if o.total > j.m.InputLimit {
 		return o, false, tooLong(o.total, j.m)
 	}
-	return o, disk || o.bytes > memoryBytes, nil
+	return o, onDisk || o.bytes > memoryBytes, nil
 }
 
 func tooLong(tokens int, m *model) error {
@@ -114,24 +115,17 @@ func (s *entries) tokens(units, own []*unit) (n int) {
 }
 
 // place returns an entry to read units into, which is busy until it is settled.
-func (s *entries) place(m *model, own []*unit, disk bool) (*entry, error) {
+func (s *entries) place(m *model, own []*unit, onDisk bool) (*entry, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	var e *entry
 	for _, old := range s.list {
-		if disk && old.disk && old.m == m && old.goesOn(own) {
+		if onDisk && old.disk && old.m == m && old.goesOn(own) {
 			e = old
 			break
 		}
 	}
 	if e == nil {
-		e = &entry{entryRecord: entryRecord{ID: random(), Fingerprint: m.fingerprint}, m: m, disk: disk, used: time.Now()}
-		if disk {
-			// The engine makes the directory only when it has something to write.
-			if err := os.MkdirAll(s.dir(e.ID), 0o700); err != nil {
-				return nil, s.b.diskError("keeping the context", err)
-			}
-		}
+		e = &entry{entryRecord: entryRecord{ID: random(), Fingerprint: m.fingerprint}, m: m, disk: onDisk, used: time.Now()}
 		s.list[e.ID] = e
 	}
 	for _, u := range own {
@@ -139,22 +133,33 @@ func (s *entries) place(m *model, own []*unit, disk bool) (*entry, error) {
 			e.Units = append(e.Units, &unitRecord{Key: u.key, Name: u.name})
 		}
 	}
-	if disk {
-		if err := note(s.record(e.ID), &e.entryRecord); err != nil {
-			if e.refs == 0 && e.pins == 0 {
-				s.remove(e)
-			}
-			return nil, s.b.diskError("keeping the context", err)
-		}
-	}
 	e.busy = make(chan struct{})
-	return e, nil
+	s.mu.Unlock()
+	if !onDisk {
+		return e, nil
+	}
+	// The engine makes the directory only when it has something to write.
+	err := os.MkdirAll(s.dir(e.ID), 0o700)
+	if err == nil {
+		err = s.write(e, note)
+	}
+	if err == nil {
+		return e, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(e.busy)
+	e.busy = nil
+	if e.refs == 0 && !s.isPinned(e) {
+		s.remove(e)
+	}
+	return nil, s.b.diskError("keeping the context", err)
 }
 
 // goesOn reports whether an interrupted read of an entry was of units of own, and
 // nobody uses it.
 func (e *entry) goesOn(own []*unit) bool {
-	if e.refs > 0 || e.busy != nil {
+	if e.refs > 0 || e.busy != nil || e.damaged {
 		return false
 	}
 	left := 0
@@ -176,7 +181,15 @@ func (e *entry) goesOn(own []*unit) bool {
 // fill reads parts into an entry. stopped says that it can be read on.
 func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stopped bool, err error) {
 	if e.disk {
-		if err := s.b.room(int64(o.fresh)*int64(j.m.native.EntryBytes()) + o.bytes); err != nil {
+		// A stored context's share of the disk is taken when it is made.
+		n := int64(o.fresh)*int64(j.m.native.EntryBytes()) + o.bytes
+		err := s.b.reserve(j.owner, n, func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			e.claim = n
+			return nil
+		})
+		if err != nil {
 			return false, err
 		}
 	}
@@ -237,32 +250,41 @@ func (s *entries) settle(e *entry, own []*unit, o *opened, stopped bool, failed 
 		found = e.c.Sources()
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	close(e.busy)
-	e.busy = nil
 	for _, u := range own {
 		i := slices.IndexFunc(e.Units, func(r *unitRecord) bool { return r.Key == u.key })
 		e.Units[i].set(u, found, o.kind)
 	}
 	any := false
 	for _, r := range e.Units {
-		if r.Done {
-			any, s.units[r.Key] = true, e
-		}
+		any = any || r.Done
 	}
 	if failed != nil && !stopped {
 		// What was left will not be read on.
 		e.Units = slices.DeleteFunc(e.Units, func(r *unitRecord) bool { return !r.Done })
 	}
-	full := errors.Is(failed, syscall.ENOSPC)
-	if !any && (!stopped || !e.disk) || full && e.pins == 0 {
-		s.remove(e)
-	} else if e.disk {
-		e.size = treeSize(s.dir(e.ID))
-		if err := note(s.record(e.ID), &e.entryRecord); err != nil && failed == nil {
+	keep := e.disk && (any || stopped) && (!disk.Full(failed) || s.isPinned(e))
+	s.mu.Unlock()
+	// It is still busy: nobody else changes or deletes it.
+	size := int64(0)
+	if keep {
+		size = treeSize(s.dir(e.ID))
+		if err := s.write(e, note); err != nil && failed == nil {
 			// It is there, but the next process will not know.
 			s.b.log.Error("an entry's record", "entry", e.ID, "err", err)
 		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.size, e.claim = size, 0
+	close(e.busy)
+	e.busy = nil
+	for _, r := range e.Units {
+		if r.Done {
+			s.units[r.Key] = e
+		}
+	}
+	if !keep && (e.disk || !any) {
+		s.remove(e)
 	}
 	return s.explain(failed, own)
 }
@@ -304,7 +326,7 @@ func (s *entries) explain(err error, own []*unit) error {
 		return &backend.Error{Kind: backend.Unavailable, Message: clean(err, "", ""), Err: err}
 	case errors.As(err, &size):
 		return &backend.Error{Kind: backend.TooLarge, Message: clean(err, "", ""), Err: err}
-	case errors.Is(err, syscall.ENOSPC):
+	case disk.Full(err):
 		return s.b.diskError("keeping the context", err)
 	}
 	var path *os.PathError

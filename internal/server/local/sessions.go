@@ -20,9 +20,16 @@ type sessions struct {
 
 	mu      sync.Mutex
 	list    []*kept
-	used    int64 // bytes that running requests may take
-	disk    map[string]int64
-	changed chan struct{} // closed when a request ends
+	used    int64             // bytes that running requests may take
+	disk    map[string]stored // by ID of the stored context
+	changed chan struct{}     // closed when a request ends
+}
+
+// stored is what a stored context's session takes on disk, or what is set aside for it.
+type stored struct {
+	owner string
+	bytes int64
+	known bool // a record names it
 }
 
 // kept is a session that does not change any more. It may be forked while the lock of
@@ -45,24 +52,45 @@ const keptSessions = 256
 func (s *sessions) dir(id string) string { return filepath.Join(s.b.opts.Dir, "sessions", id) }
 
 func openSessions(b *Backend) (*sessions, error) {
-	s := &sessions{b: b, disk: map[string]int64{}, changed: make(chan struct{})}
+	s := &sessions{b: b, disk: map[string]stored{}, changed: make(chan struct{})}
 	list, err := os.ReadDir(filepath.Join(b.opts.Dir, "sessions"))
 	if err != nil {
 		return nil, fmt.Errorf("local: %w", err)
 	}
 	for _, d := range list {
-		s.disk[d.Name()] = treeSize(s.dir(d.Name()))
+		s.disk[d.Name()] = stored{bytes: treeSize(s.dir(d.Name()))}
 	}
 	return s, nil
 }
 
-// dropStrays deletes what no stored context names: a process was killed before it
-// had written one's record.
-func (s *sessions) dropStrays(known map[string]bool) error {
+// own says whose a session is, at the start; false if it is not there.
+func (s *sessions) own(r *storedRecord) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for id := range s.disk {
-		if !known[id] {
+	d, ok := s.disk[r.ID]
+	if ok {
+		s.disk[r.ID] = stored{r.Owner, d.bytes, true}
+	}
+	return ok
+}
+
+// keepFor keeps the session of a stored context whose record cannot be read.
+func (s *sessions) keepFor(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d, ok := s.disk[id]; ok {
+		d.known = true
+		s.disk[id] = d
+	}
+}
+
+// dropStrays deletes what no stored context names: a process was killed before it
+// had written one's record.
+func (s *sessions) dropStrays() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, d := range s.disk {
+		if !d.known {
 			if err := os.RemoveAll(s.dir(id)); err != nil {
 				return fmt.Errorf("local: %w", err)
 			}
@@ -72,14 +100,36 @@ func (s *sessions) dropStrays(known map[string]bool) error {
 	return nil
 }
 
+// reserve sets disk aside for a stored context's session.
+func (s *sessions) reserve(r *storedRecord, n int64) error {
+	return s.b.reserve(r.Owner, n, func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.disk[r.ID] = stored{r.Owner, n, true}
+		return nil
+	})
+}
+
 // onDisk is what stored sessions take on disk, and how many there are.
 func (s *sessions) onDisk() (n int64, count int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, size := range s.disk {
-		n += size
+	for _, d := range s.disk {
+		n += d.bytes
 	}
 	return n, len(s.disk)
+}
+
+// heldBy is what an owner's stored sessions take.
+func (s *sessions) heldBy(owner string) (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.disk {
+		if d.owner == owner {
+			n += d.bytes
+		}
+	}
+	return n
 }
 
 // bytes is the memory that sessions take.
@@ -279,13 +329,25 @@ func (s *sessions) deleteDir(id string) {
 func (s *sessions) load(m *model, r *storedRecord) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if i := slices.IndexFunc(s.list, func(k *kept) bool { return k.stored == r.ID }); i >= 0 {
+	if i := slices.IndexFunc(s.list, func(k *kept) bool { return k.stored == r.ID && !k.gone }); i >= 0 {
 		s.list[i].used = time.Now()
 		return nil
 	}
+	// It leaves the shelf before its session is deleted.
+	if _, err := s.b.stored.find(r.Owner, r.ID); err != nil {
+		return err
+	}
 	session, err := m.weights.OpenSession(s.dir(r.ID), handscroll.WeightsOptions{MaxMemory: endless})
-	if err != nil {
-		return &backend.Error{Kind: backend.Internal, Message: "the stored context is damaged, or of other weights: delete it and create it again", Err: err}
+	if err == nil && session.Len() < r.Tokens {
+		err = errors.Join(fmt.Errorf("it holds %d tokens of %d", session.Len(), r.Tokens), session.Close())
+	}
+	switch {
+	case err == nil:
+	case passing(err):
+		return s.b.diskError("opening the stored context", err)
+	default:
+		s.b.log.Error("a stored context is damaged", "path", s.dir(r.ID), "err", err)
+		return lostContext(r.ID)
 	}
 	s.list = append(s.list, &kept{m: m, owner: r.Owner, s: session, stored: r.ID, used: time.Now()})
 	return nil

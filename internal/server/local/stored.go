@@ -17,7 +17,13 @@ import (
 
 // shelf is the contexts that clients have named.
 type shelf struct {
-	b *Backend
+	b       *Backend
+	damaged bool // a record cannot be read
+	lost    bool // what one names is not there
+
+	// changes is held while records are written or deleted, which takes time; mu is not,
+	// so that requests need not wait for the disk. It is taken before mu.
+	changes sync.Mutex
 
 	mu   sync.Mutex
 	list map[string]*storedRecord // by owner and ID
@@ -29,6 +35,7 @@ type storedRecord struct {
 	Fingerprint string       // of the model
 	Turns       int          // messages
 	Units       []storedUnit // of the native model
+	Files       []string     `json:",omitempty"` // that it was made of
 	// Of open weights: what the prompt begins with.
 	System     string             `json:",omitempty"`
 	Messages   []backend.Message  `json:",omitempty"`
@@ -44,47 +51,99 @@ func (s *shelf) path(owner, id string) string {
 
 func openShelf(b *Backend) (*shelf, error) {
 	s := &shelf{b: b, list: map[string]*storedRecord{}}
-	return s, b.eachRecord("stored", func() any { return new(storedRecord) }, func(path string, v any) error {
+	damaged, err := b.eachRecord("stored", func() any { return new(storedRecord) }, func(path string, v any) error {
 		r := v.(*storedRecord)
-		if !b.entries.pin(r.Units) {
-			b.log.Error("a stored context is lost: its entries are damaged", "context", r.ID)
-			return os.Remove(path)
+		if err := named(path, r.Owner, r.ID); err != nil {
+			return err
 		}
 		s.list[key(r.Owner, r.ID)] = r
+		whole := b.sessions.own(r)
+		if len(r.Units) > 0 {
+			whole = b.entries.pin(r.Owner, r.Units)
+		}
+		if !whole {
+			s.lost = true
+			b.log.Error("a stored context has lost what it held: it stays, for its client to learn of", "path", path)
+		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.damaged = len(damaged) > 0
+	for _, path := range damaged {
+		b.sessions.keepFor(strings.TrimSuffix(filepath.Base(path), ".json"))
+	}
+	if s.damaged {
+		b.entries.keepAll()
+	}
+	return s, nil
 }
 
-// pin keeps the entries of units from being evicted; false if one is missing.
-func (s *entries) pin(units []storedUnit) bool {
+// lostContext says that a stored context is of no use any more.
+func lostContext(id string) error {
+	return backend.Errorf(backend.NotFound, "what the stored context %q held is lost or damaged on the server's disk: delete it and create it again", id)
+}
+
+// keepAll keeps all that was read from being evicted: a stored context that cannot be
+// read may name it.
+func (s *entries) keepAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, u := range units {
-		if e := s.units[u.Key]; e == nil || !e.disk {
-			return false
-		}
+	for _, e := range s.list {
+		e.kept = true
 	}
-	for _, u := range units {
-		s.units[u.Key].pins++
-	}
-	return true
 }
 
-// unpin gives entries up, which then are deleted.
+// pin keeps the entries of units, also those that are still to come, from being
+// evicted; false if one is missing.
+func (s *entries) pin(owner string, units []storedUnit) (whole bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	whole = true
+	for _, u := range units {
+		s.pinned[u.Key]++
+		e := s.units[u.Key]
+		if e == nil || !e.disk {
+			whole = false
+			continue
+		}
+		e.owner = owner // of whom the keys are
+	}
+	return whole
+}
+
+// unpinnedBytes is what entries take that nothing keeps but will.
+func (s *entries) unpinnedBytes(units []storedUnit) (n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := map[*entry]bool{}
+	for _, u := range units {
+		if e := s.units[u.Key]; e != nil && !seen[e] && !s.isPinned(e) {
+			seen[e] = true
+			n += e.size
+		}
+	}
+	return n
+}
+
+// unpin gives units up, whose entries then are deleted.
 func (s *entries) unpin(units []storedUnit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	keys := map[string]bool{}
 	for _, u := range units {
-		e := s.units[u.Key]
-		if e == nil {
-			continue
+		keys[u.Key] = true
+		if s.pinned[u.Key]--; s.pinned[u.Key] <= 0 {
+			delete(s.pinned, u.Key)
 		}
-		if e.pins--; e.pins > 0 {
-			continue
-		}
-		if e.refs == 0 && e.busy == nil {
+	}
+	for _, e := range s.list {
+		switch {
+		case !e.disk, s.isPinned(e), !slices.ContainsFunc(e.Units, func(r *unitRecord) bool { return keys[r.Key] }):
+		case e.refs == 0 && e.busy == nil:
 			s.remove(e)
-		} else {
+		default:
 			e.doomed = true
 		}
 	}
@@ -112,7 +171,7 @@ func (pr *prompter) stored(s *storedRecord) {
 	pr.turns = s.Turns
 	for _, u := range s.Units {
 		pr.names[u.Name] = u.Key
-		pr.p.units = append(pr.p.units, &unit{key: u.Key, name: u.Name})
+		pr.p.units = append(pr.p.units, &unit{key: u.Key, name: u.Name, stored: s.ID, owner: s.Owner})
 	}
 }
 
@@ -157,7 +216,7 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 	if len(pr.p.units) == 0 {
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "contents", Message: "there is nothing to store: add a text or a file"}
 	}
-	j := &job{m: m, p: pr.p, emit: emit}
+	j := &job{m: m, p: pr.p, emit: emit, owner: n.Owner}
 	if j.pass, err = m.gate.enter(ctx, b.classOf(pr.p), waiting(emit)); err != nil {
 		return nil, err
 	}
@@ -178,8 +237,9 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 			}
 		}
 	}
-	if !b.entries.pin(r.Units) {
-		return nil, backend.Errorf(backend.Internal, "what was read is gone: try again")
+	// Nothing of it goes meanwhile: g holds it.
+	if err := b.pin(n.Owner, r.Units); err != nil {
+		return nil, err
 	}
 	var out *backend.Stored
 	if err = b.entries.sync(g.held); err == nil {
@@ -193,15 +253,13 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 
 // sync makes entries' records survive a power cut, which the entries do already.
 func (s *entries) sync(list []*entry) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	done := map[*entry]bool{}
 	for _, e := range list {
 		if done[e] {
 			continue
 		}
 		done[e] = true
-		if err := save(s.record(e.ID), &e.entryRecord); err != nil {
+		if err := s.write(e, save); err != nil {
 			return s.b.diskError("keeping the context", err)
 		}
 	}
@@ -217,19 +275,46 @@ func (b *Backend) newStored(m *model, n backend.NewStored) *storedRecord {
 	if n.TTL > 0 {
 		r.Expires = now.Add(n.TTL)
 	}
+	for _, msg := range n.Messages {
+		for _, p := range msg.Parts {
+			if p.File != "" && !slices.Contains(r.Files, p.File) {
+				r.Files = append(r.Files, p.File)
+			}
+		}
+	}
 	return r
 }
 
 // add writes a stored context's record.
 func (s *shelf) add(r *storedRecord) (*backend.Stored, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.changes.Lock()
+	defer s.changes.Unlock()
 	if err := save(s.path(r.Owner, r.ID), r); err != nil {
 		return nil, s.b.diskError("keeping the context", err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.list[key(r.Owner, r.ID)] = r
 	out := r.Stored
 	return &out, nil
+}
+
+// keeps is until when stored contexts keep a file that would go at end; zero for ever.
+func (s *shelf) keeps(owner, id string, end time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.list {
+		if r.Owner != owner || !slices.Contains(r.Files, id) {
+			continue
+		}
+		if r.Expires.IsZero() {
+			return time.Time{}
+		}
+		if r.Expires.After(end) {
+			end = r.Expires
+		}
+	}
+	return end
 }
 
 func (r *storedRecord) expired(now time.Time) bool {
@@ -240,21 +325,12 @@ func (r *storedRecord) expired(now time.Time) bool {
 func (s *shelf) find(owner, id string) (*storedRecord, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r, err := s.get(owner, id)
-	if err != nil {
-		return nil, err
-	}
-	out := *r
-	return &out, nil
-}
-
-// get is find; s.mu is held.
-func (s *shelf) get(owner, id string) (*storedRecord, error) {
 	r := s.list[key(owner, id)]
 	if r == nil || r.expired(time.Now()) {
 		return nil, backend.Errorf(backend.NotFound, "there is no stored context %q: it has expired, was deleted or was never created with this key", id)
 	}
-	return r, nil
+	out := *r
+	return &out, nil
 }
 
 // Stored describes a stored context.
@@ -290,54 +366,52 @@ func (b *Backend) Extend(_ context.Context, owner, id string, expires time.Time)
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "expireTime", Message: "the time of expiry has passed: delete the context, or give a later one"}
 	}
 	s := b.stored
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r, err := s.get(owner, id)
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	next, err := s.find(owner, id)
 	if err != nil {
 		return nil, err
 	}
-	next := *r
 	next.Expires, next.Updated = expires, now
-	if err := save(s.path(owner, id), &next); err != nil {
+	if err := save(s.path(owner, id), next); err != nil {
 		return nil, b.diskError("keeping the context", err)
 	}
-	s.list[key(owner, id)] = &next
-	return &next.Stored, nil
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list[key(owner, id)] = next
+	out := next.Stored
+	return &out, nil
 }
 
 // DeleteStored deletes a stored context.
 func (b *Backend) DeleteStored(_ context.Context, owner, id string) error {
-	r, err := b.stored.find(owner, id)
+	s := b.stored
+	s.changes.Lock()
+	defer s.changes.Unlock()
+	r, err := s.find(owner, id)
 	if err != nil {
 		return err
 	}
-	b.stored.remove(r.Owner, r.ID)
+	s.remove(r)
 	return nil
 }
 
-func (s *shelf) remove(owner, id string) {
+// remove deletes a stored context and what it was read into; s.changes is held.
+func (s *shelf) remove(r *storedRecord) {
 	s.mu.Lock()
-	k := key(owner, id)
-	r := s.list[k]
-	delete(s.list, k)
+	delete(s.list, key(r.Owner, r.ID))
 	s.mu.Unlock()
-	if r == nil {
-		return
-	}
-	if err := os.Remove(s.path(owner, id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(s.path(r.Owner, r.ID)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		s.b.log.Error("deleting a stored context", "err", err)
 	}
-	s.b.dropStored(r)
-}
-
-// dropStored deletes what a stored context was read into.
-func (b *Backend) dropStored(r *storedRecord) {
-	b.entries.unpin(r.Units)
-	b.sessions.drop(r)
+	s.b.entries.unpin(r.Units)
+	s.b.sessions.drop(r)
 }
 
 // sweep deletes what has expired.
 func (s *shelf) sweep(now time.Time) {
+	s.changes.Lock()
+	defer s.changes.Unlock()
 	s.mu.Lock()
 	var old []*storedRecord
 	for _, r := range s.list {
@@ -347,6 +421,6 @@ func (s *shelf) sweep(now time.Time) {
 	}
 	s.mu.Unlock()
 	for _, r := range old {
-		s.remove(r.Owner, r.ID)
+		s.remove(r)
 	}
 }

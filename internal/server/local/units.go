@@ -26,6 +26,9 @@ type unit struct {
 	data []byte
 	path string // of a file's content, which the request holds
 	part backend.Part
+	// stored is the ID of the stored context that it is of, and owner whose; that has
+	// neither of the three.
+	stored, owner string
 
 	parts []handscroll.Part // once it is opened
 }
@@ -188,7 +191,10 @@ func (u *unit) open(ctx context.Context, b *Backend) (release func(), err error)
 	}
 	path := u.path
 	if u.data == nil && path == "" {
-		return nil, backend.Errorf(backend.NotFound, "the stored context was deleted meanwhile")
+		if _, err := b.stored.find(u.owner, u.stored); err != nil {
+			return nil, err // deleted meanwhile
+		}
+		return nil, lostContext(u.stored)
 	}
 	if u.data != nil {
 		path = filepath.Join(b.opts.Dir, "tmp", random())

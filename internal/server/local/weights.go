@@ -562,7 +562,7 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 
 // storeWeights reads a stored context's beginning of all prompts and saves the
 // session.
-func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStored, emit func(backend.Event) error) (*backend.Stored, error) {
+func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStored, emit func(backend.Event) error) (out *backend.Stored, err error) {
 	r := &backend.Request{Model: n.Model, Owner: n.Owner, System: n.System, Messages: n.Messages, Tools: n.Tools, ToolChoice: n.ToolChoice, Logprobs: -1}
 	d, err := b.dialogue(ctx, m, r)
 	if err != nil {
@@ -595,9 +595,14 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	if err != nil {
 		return nil, &backend.Error{Kind: backend.Internal, Message: "the memory of a session", Err: err}
 	}
-	if err := b.room(size); err != nil {
+	if err := b.sessions.reserve(record, size); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err != nil {
+			b.sessions.drop(record)
+		}
+	}()
 	c := quick
 	if len(ids) > longTokens {
 		c = long
@@ -615,28 +620,22 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	if err != nil {
 		return nil, err
 	}
-	if err := b.sessions.save(record.ID, read.s); err != nil {
+	if err := b.sessions.save(record, read.s); err != nil {
 		return nil, err
 	}
 	record.Tokens, record.ByKind = len(ids), d.split(len(ids))
-	out, err := b.stored.add(record)
-	if err != nil {
-		b.sessions.drop(record)
-	}
-	return out, err
+	return b.stored.add(record)
 }
 
-// save writes a session to disk.
-func (s *sessions) save(id string, session *handscroll.Session) error {
-	if err := session.Save(s.dir(id)); err != nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.deleteDir(id)
+// save writes a session to disk; what it leaves when it fails is for drop.
+func (s *sessions) save(r *storedRecord, session *handscroll.Session) error {
+	if err := session.Save(s.dir(r.ID)); err != nil {
 		return s.b.diskError("keeping the context", err)
 	}
+	n := treeSize(s.dir(r.ID))
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.disk[id] = treeSize(s.dir(id))
+	s.disk[r.ID] = stored{r.Owner, n, true}
 	return nil
 }
 

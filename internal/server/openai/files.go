@@ -176,6 +176,7 @@ func (u *formUpload) file(p *multipart.Part) error {
 	}
 	begun, err := u.h.b.Begin(ctx, backend.NewUpload{
 		Owner: u.owner, Name: baseName(p.FileName()), MIME: typ, Purpose: u.begun, Size: -1,
+		TTL: -1, // files stay until they are deleted, as in the public API
 	})
 	if err != nil {
 		return within(err, "file")

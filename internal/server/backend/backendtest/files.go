@@ -157,8 +157,11 @@ func (f *Fake) Finish(_ context.Context, owner, id string) (*backend.File, error
 	x := &file{data: up.data, done: now.Add(f.process), File: backend.File{
 		// Gemini's SDKs take the ID out of a URI as far as it has letters and digits.
 		ID: cmp.Or(up.new.ID, strings.ReplaceAll(f.next("file"), "-", "")), Owner: owner, Name: up.new.Name, MIME: mime, Purpose: up.new.Purpose, Size: up.Size,
-		SHA256: sha256.Sum256(up.data), Created: now, Updated: now, Expires: now.Add(48 * time.Hour),
+		SHA256: sha256.Sum256(up.data), Created: now, Updated: now,
 	}}
+	if up.new.TTL >= 0 {
+		x.Expires = now.Add(cmp.Or(up.new.TTL, 48*time.Hour))
+	}
 	if k := kindOf(mime); k == backend.Video || k == backend.Audio {
 		x.Duration = mediaLength
 	}
@@ -173,7 +176,7 @@ func (f *Fake) Finish(_ context.Context, owner, id string) (*backend.File, error
 // file describes one as it is now. f.mu is held.
 func (f *Fake) file(owner, id string) (*backend.File, error) {
 	x := f.files[key{owner, id}]
-	if x == nil || !x.Expires.After(f.now()) {
+	if x == nil || !x.Expires.IsZero() && !x.Expires.After(f.now()) {
 		return nil, backend.Errorf(backend.NotFound, "file %q is unknown or has expired", id)
 	}
 	out := x.File
