@@ -85,7 +85,7 @@ func chars(text string, x, y, step float32) (out []Char) {
 func TestReadOut(t *testing.T) {
 	found := append(chars("second line", 20, 40, 6), chars("first", 10, 10, 8)...)
 	found = append(found, chars("more", 10+7*8, 10, 8)...) // after a wide gap
-	lines := inOrder(strongest(group(found, 0)))
+	lines := inOrder(strongest(group(found, 0, 1)))
 	var got []string
 	for i := range lines {
 		got = append(got, lines[i].Text())
@@ -98,7 +98,7 @@ func TestReadOut(t *testing.T) {
 	for i := range worse {
 		worse[i].P = 0.6
 	}
-	both := append(group(chars("first", 10, 10, 8), 0), group(worse, 1)...)
+	both := append(group(chars("first", 10, 10, 8), 0, 1), group(worse, 1, 2)...)
 	if lines = strongest(both); len(lines) != 1 || lines[0].Text() != "first" {
 		t.Errorf("two levels: %d lines, the first %q", len(lines), lines[0].Text())
 	}

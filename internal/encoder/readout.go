@@ -22,7 +22,8 @@ type Char struct {
 // Line is characters that stand in a row, left to right.
 type Line struct {
 	Chars []Char
-	Level int // the scale at which it was read
+	Level int     // the scale at which it was read
+	unit  float32 // pixels of the picture in one at that scale
 }
 
 // Text is the line's text, words apart by single spaces.
@@ -67,7 +68,7 @@ func goesOn(a, b *Line) bool {
 // step is the middle distance of a line's characters.
 func (l *Line) step() float32 {
 	if len(l.Chars) < 2 {
-		return float32(int(8) << l.Level)
+		return 8 * l.unit
 	}
 	return (l.Chars[len(l.Chars)-1].X - l.Chars[0].X) / float32(len(l.Chars)-1)
 }
@@ -75,7 +76,7 @@ func (l *Line) step() float32 {
 // bounds is the line's extent in pixels.
 func (l *Line) bounds() (x0, y0, x1, y1 float32) {
 	x0, y0, x1, y1 = math.MaxFloat32, math.MaxFloat32, 0, 0
-	m := float32(int(4) << l.Level)
+	m := 4 * l.unit
 	for _, c := range l.Chars {
 		x0, y0, x1, y1 = min(x0, c.X-m), min(y0, c.Y-m), max(x1, c.X+m), max(y1, c.Y+m)
 	}
@@ -92,6 +93,18 @@ const (
 // Read finds the lines of text in a picture, in reading order; words of a
 // dictionary, which may be nil, are expected.
 func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image, dict *Dictionary) []Line {
+	lines := r.lines(s, w, img, 1)
+	r.lookAgain(s, w, img, lines)
+	lines = inOrder(lines)
+	for i := range lines {
+		spell(lines[i].Chars, dict)
+	}
+	return lines
+}
+
+// lines finds lines at all scales of a picture that is one of another, scale times
+// as large.
+func (r *Reader) lines(s *nn.Scratch, w []float32, img *media.Image, scale float32) []Line {
 	var lines []Line
 	for level := range Levels {
 		if level > 0 {
@@ -104,17 +117,93 @@ func (r *Reader) Read(s *nn.Scratch, w []float32, img *media.Image, dict *Dictio
 		s.Keep = false
 		var act ReaderAct
 		logits := r.Forward(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W}, &act)
-		lines = append(lines, group(peaks(s, logits, act.grid, level), level)...)
+		unit := scale * float32(int(1)<<level)
+		lines = append(lines, group(peaks(s, logits, act.grid, unit), level, unit)...)
 	}
-	lines = inOrder(strongest(lines))
-	for i := range lines {
-		spell(lines[i].Chars, dict)
-	}
-	return lines
+	return strongest(lines)
 }
 
-// peaks returns the cells where a character is likelier than in those around.
-func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, level int) []Char {
+const (
+	// secondLook is the size at which text is looked at again, of that at first.
+	secondLook = 0.78
+	// largeStep is the distance of characters, in pixels, from which it is: smaller
+	// ones would be too small.
+	largeStep = 9
+)
+
+// lookAgain looks at where lines are at another size, and has both looks say which
+// characters they are: a letter that is taken for another at one size seldom is at
+// both (docs/lab.md).
+func (r *Reader) lookAgain(s *nn.Scratch, w []float32, img *media.Image, lines []Line) {
+	const margin = 24 // pixels
+	x0, y0, x1, y1 := float32(img.W), float32(img.H), float32(0), float32(0)
+	for i := range lines {
+		if lines[i].step() < largeStep {
+			continue
+		}
+		lx0, ly0, lx1, ly1 := lines[i].bounds()
+		x0, y0, x1, y1 = min(x0, lx0), min(y0, ly0), max(x1, lx1), max(y1, ly1)
+	}
+	left, top := max(0, int(x0)-margin), max(0, int(y0)-margin)
+	right, bottom := min(img.W, int(x1)+margin), min(img.H, int(y1)+margin)
+	if left >= right || top >= bottom { // no line is large enough
+		return
+	}
+	part := cut(img, left, top, right, bottom)
+	small := smooth(part, int(secondLook*float32(part.W)), int(secondLook*float32(part.H)))
+	if min(small.W, small.H) < minSide {
+		return
+	}
+	var again []Char
+	for _, l := range r.lines(s, w, small, 1/float32(secondLook)) {
+		for _, c := range l.Chars {
+			c.X, c.Y = c.X+float32(left), c.Y+float32(top)
+			again = append(again, c)
+		}
+	}
+	for i := range lines {
+		if step := lines[i].step(); step >= largeStep {
+			for j := range lines[i].Chars {
+				lines[i].Chars[j].agree(again, step)
+			}
+		}
+	}
+}
+
+// agree takes the mean of the probabilities of a character and of the nearest of
+// others, if there is one where it stands; step is how far apart its line's are.
+func (c *Char) agree(others []Char, step float32) {
+	if c.probs == nil {
+		return
+	}
+	var near *Char
+	reach := 0.35 * step
+	for i := range others {
+		o := &others[i]
+		if dx := abs(o.X - c.X); o.probs != nil && dx < reach && abs(o.Y-c.Y) < step {
+			near, reach = o, dx
+		}
+	}
+	if near == nil {
+		return
+	}
+	for i, p := range near.probs {
+		c.probs[i] = (c.probs[i] + p) / 2
+	}
+	best := 1
+	for i := 2; i < Classes; i++ {
+		if c.probs[i] > c.probs[best] {
+			best = i
+		}
+	}
+	if c.Byte != ' ' && Charset[best-1] != ' ' { // what parts words stays
+		c.Byte = Charset[best-1]
+	}
+}
+
+// peaks returns the cells where a character is likelier than in those around; unit
+// is the size of a pixel.
+func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, unit float32) []Char {
 	h, w := grid.H, 2*grid.W
 	score := s.Floats(h * w)
 	for i := range score {
@@ -129,7 +218,6 @@ func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, level int) []Char {
 		return score[y*w+x]
 	}
 	var out []Char
-	unit := float32(int(1) << level)
 	for y := range h {
 		for x := range w {
 			v := score[y*w+x]
@@ -165,9 +253,8 @@ func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, level int) []Char {
 }
 
 // group joins characters of a level into lines.
-func group(chars []Char, level int) []Line {
+func group(chars []Char, level int, unit float32) []Line {
 	slices.SortStableFunc(chars, func(a, b Char) int { return cmp.Compare(a.X, b.X) })
-	unit := float32(int(1) << level)
 	const reach = 28 // pixels from one character to the next
 	var lines []Line
 	for _, c := range chars {
@@ -183,7 +270,7 @@ func group(chars []Char, level int) []Line {
 			}
 		}
 		if best < 0 {
-			lines = append(lines, Line{Level: level})
+			lines = append(lines, Line{Level: level, unit: unit})
 			best = len(lines) - 1
 		}
 		lines[best].Chars = append(lines[best].Chars, c)

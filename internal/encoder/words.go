@@ -168,6 +168,28 @@ func (b *Beam) Feed(logits []float32) {
 	}
 }
 
+// Skip passes over frames before the first that is fed.
+func (b *Beam) Skip(frames int) {
+	b.frame += frames
+	for i := range b.paths {
+		b.paths[i].from = int32(b.frame)
+	}
+}
+
+// Settled is the frame up to which Take has returned all words.
+func (b *Beam) Settled() int {
+	least := int32(b.frame)
+	for _, t := range b.traces {
+		least = min(least, t.from)
+	}
+	for _, p := range b.paths {
+		if p.node != 0 {
+			least = min(least, p.from)
+		}
+	}
+	return int(least)
+}
+
 // put offers a path to a node, unless it is too far behind to live.
 func (b *Beam) put(p path) {
 	if p.score < b.top-beamWidth {

@@ -22,7 +22,8 @@ type Options struct {
 	// read; otherwise that is a [*ChangedError].
 	Replace bool
 
-	chunk int // tokens; 0 is chunkTokens. For tests.
+	chunk int           // tokens; 0 is chunkTokens. For tests.
+	save  time.Duration // 0 is saveEvery. For tests.
 }
 
 const defaultMaxAnswer = 512
@@ -39,6 +40,13 @@ func (o Options) chunkSize() int {
 		return o.chunk
 	}
 	return chunkTokens
+}
+
+func (o Options) saving() time.Duration {
+	if o.save > 0 {
+		return o.save
+	}
+	return saveEvery
 }
 
 // pages is where segments are kept: kvcache.Memory or kvcache.Store.

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/handscroll/handscroll/internal/kvcache"
 )
@@ -57,3 +58,6 @@ func SensedKeys(c *Context) (out []float32) {
 	}
 	return out
 }
+
+// SaveEvery returns options by which what is perceived is saved that often.
+func SaveEvery(d time.Duration) Options { return Options{save: d} }

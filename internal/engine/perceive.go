@@ -37,6 +37,7 @@ const (
 	// pauseBetween is the silence that ends a line of what is heard; a line has at
 	// most lineWords words.
 	pauseBetween = 400 * time.Millisecond
+	hearFrames   = hearEmbeddings * encoder.PhoneRate / encoder.EmbeddingRate
 	lineWords    = 16
 )
 
@@ -45,6 +46,7 @@ type perceiver struct {
 	m      *Model
 	senses *encoder.Senses
 	jobs   chan func(*nn.Scratch)
+	have   *sensing // what was perceived before
 	mu     sync.Mutex
 	err    error
 
@@ -60,6 +62,7 @@ type perceiver struct {
 type frameRead struct {
 	at   time.Duration
 	text string
+	done bool
 }
 
 // perceive decodes a part. progress hears how far it has come.
@@ -70,7 +73,9 @@ func (c *Context) perceive(ctx context.Context, part *media.Part, progress func(
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	p := &perceiver{m: c.model, senses: c.model.senses, jobs: make(chan func(*nn.Scratch), 4), room: make(chan struct{}, framesAhead)}
+	p := &perceiver{
+		m: c.model, senses: c.model.senses, have: c.resumed(part), jobs: make(chan func(*nn.Scratch), 4), room: make(chan struct{}, framesAhead),
+	}
 	p.scenes.init(p)
 	p.sound.init(p)
 	var workers sync.WaitGroup
@@ -82,13 +87,31 @@ func (c *Context) perceive(ctx context.Context, part *media.Part, progress func(
 			}
 		})
 	}
-	err = p.decode(ctx, s, progress)
+	begun := time.Now()
+	every := c.opts.saving()
+	saved, wait := begun, every
+	err = p.decode(ctx, s, func(at time.Duration) error {
+		if progress != nil {
+			progress(at)
+		}
+		if time.Since(saved) < wait {
+			return nil
+		}
+		begin := time.Now()
+		err := p.save(c, part)
+		saved = time.Now()
+		wait = max(every, 20*saved.Sub(begin))
+		return err
+	})
 	p.scenes.finish()
 	p.sound.finish()
 	p.reading.Wait()
 	close(p.jobs)
 	workers.Wait()
 	p.sound.listen.Wait()
+	if (err == nil && time.Since(begun) >= every || ctx.Err() != nil) && p.err == nil {
+		err = errors.Join(err, p.save(c, part))
+	}
 	if err = errors.Join(err, p.err); err != nil {
 		return nil, err
 	}
@@ -114,7 +137,7 @@ func (p *perceiver) guard(f func()) {
 	f()
 }
 
-func (p *perceiver) decode(ctx context.Context, s media.Stream, progress func(time.Duration)) error {
+func (p *perceiver) decode(ctx context.Context, s media.Stream, progress func(time.Duration) error) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -132,8 +155,8 @@ func (p *perceiver) decode(ctx context.Context, s media.Stream, progress func(ti
 		if len(c.Sound) > 0 && p.senses.Hearing != nil {
 			p.sound.feed(c.At, c.Sound)
 		}
-		if progress != nil {
-			progress(c.At)
+		if err := progress(c.At); err != nil {
+			return err
 		}
 	}
 }
@@ -143,14 +166,19 @@ func (p *perceiver) frame(at time.Duration, img *media.Image) {
 	i := len(p.frames)
 	p.mu.Lock()
 	p.frames = append(p.frames, frameRead{at: at})
+	read := p.senses.Reading == nil
+	if i < len(p.have.Frames) {
+		p.frames[i].text, read = p.have.Frames[i].Text, true
+	}
+	p.frames[i].done = read
 	p.mu.Unlock()
 	if p.senses.Seeing != nil {
 		p.scenes.add(img)
 	}
-	r := p.senses.Reading
-	if r == nil {
+	if read {
 		return
 	}
+	r := p.senses.Reading
 	keep := &media.Image{W: img.W, H: img.H, Pix: append([]byte(nil), img.Pix...)}
 	p.room <- struct{}{}
 	p.reading.Add(1)
@@ -159,7 +187,7 @@ func (p *perceiver) frame(at time.Duration, img *media.Image) {
 		lines := r.Reader.Read(s, r.Params.Data, keep, p.m.dictionary)
 		text := encoder.Join(lines)
 		p.mu.Lock()
-		p.frames[i].text = text
+		p.frames[i].text, p.frames[i].done = text, true
 		p.mu.Unlock()
 	}
 }
@@ -172,6 +200,7 @@ type sceneFeed struct {
 	first int    // of the stream, that pix begins with
 	done  int    // frames whose entries are made or under way
 	total int
+	whole int                 // chunks that had all frames they depend on
 	runs  map[int]kvcache.Run // by chunk
 	wg    sync.WaitGroup
 }
@@ -190,6 +219,7 @@ func (f *sceneFeed) add(img *media.Image) {
 	f.pix = append(f.pix, encoder.Resize(img, encoder.SceneW, encoder.SceneH).Pix...)
 	f.total++
 	if f.total-f.done >= sceneFrames+f.v.Scenes.Lookahead() {
+		f.whole++
 		f.look(sceneFrames)
 	}
 }
@@ -198,12 +228,22 @@ func (f *sceneFeed) add(img *media.Image) {
 func (f *sceneFeed) look(n int) {
 	begin := max(0, f.done-sceneLead)
 	end := min(f.done+n+f.v.Scenes.Lookahead(), f.total)
-	pix := append([]byte(nil), f.pix[(begin-f.first)*sceneBytes:(end-f.first)*sceneBytes]...)
 	lead, chunk := f.done-begin, f.done/sceneFrames
+	var pix []byte
+	have := chunk < len(f.p.have.seen)
+	if !have {
+		pix = append(pix, f.pix[(begin-f.first)*sceneBytes:(end-f.first)*sceneBytes]...)
+	}
 	f.done += n
 	if drop := max(0, f.done-sceneLead) - f.first; drop > 0 {
 		f.pix = f.pix[:copy(f.pix, f.pix[drop*sceneBytes:])]
 		f.first += drop
+	}
+	if have {
+		f.p.mu.Lock()
+		f.runs[chunk] = f.p.have.seen[chunk]
+		f.p.mu.Unlock()
+		return
 	}
 	f.wg.Add(1)
 	f.p.jobs <- func(s *nn.Scratch) {
@@ -255,12 +295,14 @@ type soundFeed struct {
 	start   time.Duration
 	samples int64
 	total   int64
+	whole   int // chunks that had all the sound they depend on
 	runs    map[int]kvcache.Run
 	wg      sync.WaitGroup
 
 	heardChunks chan chan []float32 // phones' logits in order
 	listen      sync.WaitGroup
 	words       []encoder.Word
+	settled     int // frame of phones up to which there are no other words
 }
 
 func (f *soundFeed) init(p *perceiver) {
@@ -270,18 +312,40 @@ func (f *soundFeed) init(p *perceiver) {
 	}
 	f.mel = encoder.NewMel()
 	f.heardChunks = make(chan chan []float32, 4)
+	// Words that were heard before are there; the chunk before the first that is
+	// listened to again brings the beam to where it was.
+	from := p.have.From * hearFrames
+	f.words = p.have.Words
+	f.settled = from
 	f.listen.Go(func() {
 		beam := p.m.words.NewBeam()
+		beam.Skip(f.silent() * hearFrames)
+		take := func(all bool) {
+			words := beam.Take(all)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			for _, w := range words {
+				if w.From >= from {
+					f.words = append(f.words, w)
+				}
+			}
+			if !all {
+				f.settled = max(f.settled, beam.Settled())
+			}
+		}
 		for c := range f.heardChunks {
 			logits := <-c
 			p.guard(func() {
 				beam.Feed(logits)
-				f.words = append(f.words, beam.Take(false)...)
+				take(false)
 			})
 		}
-		f.words = append(f.words, beam.Take(true)...)
+		take(true)
 	})
 }
+
+// silent is how many chunks at the beginning need not be listened to.
+func (f *soundFeed) silent() int { return max(0, f.p.have.From-1) }
 
 // embeddings is how many are complete.
 func (f *soundFeed) embeddings() int {
@@ -308,6 +372,7 @@ func (f *soundFeed) write(samples []float32) {
 		f.frames = f.mel.Write(f.frames, samples[:n])
 		samples = samples[n:]
 		for f.embeddings()-f.done >= hearEmbeddings+f.h.Ears.Lookahead() {
+			f.whole++
 			f.hear(hearEmbeddings)
 		}
 	}
@@ -319,12 +384,24 @@ func (f *soundFeed) hear(n int) {
 	const bytes = encoder.Mels * encoder.FramesPerEmbedding
 	begin := max(0, f.done-e.Lead())
 	end := min(f.done+n+e.Lookahead(), f.embeddings())
-	mels := append([]uint8(nil), f.frames[(begin-f.first)*bytes:(end-f.first)*bytes]...)
 	lead, chunk := f.done-begin, f.done/hearEmbeddings
+	have := chunk < len(f.p.have.heard)
+	var mels []uint8
+	if chunk >= f.silent() {
+		mels = append(mels, f.frames[(begin-f.first)*bytes:(end-f.first)*bytes]...)
+	}
 	f.done += n
 	if drop := max(0, f.done-e.Lead()) - f.first; drop > 0 {
 		f.frames = f.frames[:copy(f.frames, f.frames[drop*bytes:])]
 		f.first += drop
+	}
+	if have {
+		f.p.mu.Lock()
+		f.runs[chunk] = f.p.have.heard[chunk]
+		f.p.mu.Unlock()
+	}
+	if chunk < f.silent() {
+		return
 	}
 	logits := make(chan []float32, 1)
 	f.heardChunks <- logits
@@ -339,9 +416,12 @@ func (f *soundFeed) hear(n int) {
 		encoder.Scale(x, mels)
 		k, v := e.Forward(s, f.h.Params.Data, x, begin, &encoder.EarsAct{})
 		dk, dv := e.Config.Key, e.Config.Value
+		out = append(out, e.PhoneLogits(s, f.h.Params.Data, v[lead*dv:(lead+n)*dv])...)
+		if have {
+			return
+		}
 		run := kvcache.NewRun(n, dk, dv)
 		putEntries(run, k[lead*dk:(lead+n)*dk], v[lead*dv:(lead+n)*dv])
-		out = append(out, e.PhoneLogits(s, f.h.Params.Data, v[lead*dv:(lead+n)*dv])...)
 		f.p.mu.Lock()
 		f.runs[chunk] = run
 		f.p.mu.Unlock()

@@ -79,7 +79,7 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 	}
 	if len(plans) == 0 {
 		c.partial = false
-		return nil
+		return c.forgetSensing()
 	}
 	r := newReading(c, plans, progress)
 	if !c.stored {
@@ -95,7 +95,7 @@ func (c *Context) Read(ctx context.Context, parts []media.Part, progress func(Pr
 		return err
 	}
 	c.partial = false
-	return nil
+	return c.forgetSensing()
 }
 
 // plan compares parts with what is there; noted are the notes of those that were

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/handscroll/handscroll/internal/disk"
 )
@@ -17,6 +18,9 @@ const (
 	logName      = "context.log"
 	manifestName = "context.json"
 	lockName     = "lock"
+	// SensingPrefix begins the names of files that whoever reads films and sound
+	// keeps there until a Read comes to its end.
+	SensingPrefix = "sensing-"
 )
 
 // manifest is the commit: how much of the log is known to be on the disk, and
@@ -154,6 +158,9 @@ func Remove(dir string) error {
 	if err := removeSaved(dir); err != nil {
 		return err
 	}
+	if err := RemoveSensing(dir); err != nil {
+		return err
+	}
 	if runtime.GOOS == "windows" {
 		unlock() // an open file cannot be removed there
 	}
@@ -162,6 +169,23 @@ func Remove(dir string) error {
 	}
 	if err := os.Remove(dir); err != nil {
 		return fmt.Errorf("kvcache: %w", err)
+	}
+	return nil
+}
+
+// RemoveSensing removes the files that are named after [SensingPrefix].
+func RemoveSensing(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("kvcache: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), SensingPrefix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("kvcache: %w", err)
+		}
 	}
 	return nil
 }
