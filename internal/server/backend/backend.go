@@ -27,7 +27,8 @@ type Backend interface {
 
 	// Begin announces an upload; Append adds what is at offset of it, which must be
 	// its size so far, else the error is Conflict and says which is right. Finish
-	// makes a file of it. An upload that nothing is added to for an hour is deleted.
+	// makes a file of it. An upload that nothing is added to for an hour is deleted. An
+	// error of r comes back as it is, or wrapped if it is no [*Error].
 	Begin(ctx context.Context, u NewUpload) (*Upload, error)
 	Append(ctx context.Context, owner, id string, offset int64, r io.Reader) (*Upload, error)
 	Upload(ctx context.Context, owner, id string) (*Upload, error)
@@ -63,6 +64,7 @@ const (
 	Unauthorized             // 401
 	Forbidden                // 403
 	NotFound                 // 404: unknown, expired or another key's
+	TooSlow                  // 408: the request's body did not come in time
 	Conflict                 // 409: an upload's offset, an ID that is taken
 	TooLarge                 // 413: a body, part or file over its limit
 	Unsupported              // 415 in OpenAI's, 400 in Gemini's API: a type of part that the model does not take

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"crypto/sha256"
 	"io"
 	"net/http"
@@ -86,6 +87,10 @@ func (f *Fake) Append(ctx context.Context, owner, id string, offset int64, r io.
 	up.Size, up.touched = int64(len(up.data)), f.now()
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	var told *backend.Error
+	if errors.As(readErr, &told) {
+		return nil, told
 	}
 	if readErr != nil {
 		return nil, backend.Errorf(backend.Invalid, "upload %s: the body broke off: %w", id, readErr)
