@@ -207,6 +207,7 @@ func TestEveryKindOfErrorHasItsForm(t *testing.T) {
 		{backend.Unauthorized, 401, "authentication_error", "invalid_api_key"},
 		{backend.Forbidden, 403, "permission_error", "forbidden"},
 		{backend.NotFound, 404, "invalid_request_error", "not_found"},
+		{backend.TooSlow, 408, "invalid_request_error", "request_timeout"},
 		{backend.Conflict, 409, "invalid_request_error", "conflict"},
 		{backend.TooLarge, 413, "invalid_request_error", "request_too_large"},
 		{backend.Unsupported, 415, "invalid_request_error", "unsupported_content"},
