@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -85,12 +85,12 @@ func (f *Fake) Append(ctx context.Context, owner, id string, offset int64, r io.
 	}
 	up.data = append(up.data, data...)
 	up.Size, up.touched = int64(len(up.data)), f.now()
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	var told *backend.Error
 	if errors.As(readErr, &told) {
 		return nil, told
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
 	}
 	if readErr != nil {
 		return nil, backend.Errorf(backend.Invalid, "upload %s: the body broke off: %w", id, readErr)

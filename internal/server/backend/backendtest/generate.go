@@ -26,6 +26,9 @@ func (f *Fake) Generate(ctx context.Context, r *backend.Request, emit func(backe
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Sampling.Check(); err != nil {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "response_format", Message: err.Error()}
+	}
 	f.cache(r, p)
 	f.mu.Lock()
 	f.requests = append(f.requests, r)
