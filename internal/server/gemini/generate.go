@@ -37,7 +37,7 @@ func (h *handler) generate(w http.ResponseWriter, r *http.Request, model string)
 	}
 	res, err := h.b.Generate(r.Context(), q.Request, nil)
 	if err != nil {
-		return locate(err, q.at)
+		return q.locate(err)
 	}
 	out := generateResponse{Usage: usageOf(&res.Usage), ModelVersion: res.Model, ResponseID: res.ID}
 	uri := h.sources(r, q.Messages)
@@ -97,7 +97,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, model string) e
 	if err == nil {
 		err = h.last(r, a, res)
 	}
-	return h.end(r, a.out, locate(err, q.at))
+	return h.end(r, a.out, q.locate(err))
 }
 
 // last sends what is known when answers are whole.
@@ -202,7 +202,7 @@ func (h *handler) count(w http.ResponseWriter, r *http.Request, model string) er
 	}
 	u, err := h.b.Count(r.Context(), q.Request)
 	if err != nil {
-		return locate(err, q.at)
+		return q.locate(err)
 	}
 	writeJSON(w, http.StatusOK, struct {
 		Total         int             `json:"totalTokens"`

@@ -397,7 +397,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t := &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context())}
+	t := &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context()), names: chatNames}
 	req, err := body.request(t, m)
 	if err != nil {
 		return err

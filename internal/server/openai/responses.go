@@ -126,7 +126,7 @@ func (h *handler) newTurn(r *http.Request, body *responseRequest) (*turn, error)
 	if err := body.unsupported(); err != nil {
 		return nil, err
 	}
-	u := &turn{body: body, model: m, t: &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context())}}
+	u := &turn{body: body, model: m, t: &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context()), names: responseNames}}
 	u.req = &backend.Request{Model: m.ID, Owner: u.t.owner, Logprobs: -1, Count: 1, Context: strings.TrimPrefix(body.CachedContent, "cachedContents/")}
 	if err := u.options(); err != nil {
 		return nil, err
