@@ -74,7 +74,7 @@ func (f *Fake) Generate(ctx context.Context, r *backend.Request, emit func(backe
 		}
 		res.Choices = append(res.Choices, c)
 	}
-	res.Usage = p.usage
+	res.Usage, res.Skipped = p.usage, p.skipped
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stats.AnswerTokens += int64(p.usage.Answer)
