@@ -20,7 +20,8 @@
 //
 // SDKs pass over what they do not know, so answers have more than the public API's: of a
 // candidate "evidence" (the exact places: source, uri, page, line, offset, time, quote,
-// weight) and "found"; of a cachedContent "sources"; and in streams "progress" while a
+// weight) and "found"; of a cachedContent "sources"; of both "skipped" (count, and of the
+// first few source and reason: what files hold and was not read); and in streams "progress" while a
 // prompt is read, if the query has progress=true or the header X-Handscroll-Progress is
 // true. POST cachedContents?alt=sse streams progress and then the cachedContent.
 //

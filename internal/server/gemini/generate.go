@@ -39,7 +39,7 @@ func (h *handler) generate(w http.ResponseWriter, r *http.Request, model string)
 	if err != nil {
 		return q.locate(err)
 	}
-	out := generateResponse{Usage: usageOf(&res.Usage), ModelVersion: res.Model, ResponseID: res.ID}
+	out := generateResponse{Usage: usageOf(&res.Usage), ModelVersion: res.Model, ResponseID: res.ID, Skipped: skippedOf(&res.Skipped)}
 	uri := h.sources(r, q.Messages)
 	for i := range res.Choices {
 		out.Candidates = append(out.Candidates, q.finish(i, &res.Choices[i], 0, 0, uri))
@@ -102,7 +102,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, model string) e
 
 // last sends what is known when answers are whole.
 func (h *handler) last(r *http.Request, a *answering, res *backend.Response) error {
-	out := generateResponse{Usage: usageOf(&res.Usage)}
+	out := generateResponse{Usage: usageOf(&res.Usage), Skipped: skippedOf(&res.Skipped)}
 	uri := h.sources(r, a.q.Messages)
 	for i := range res.Choices {
 		text, tokens := 0, 0

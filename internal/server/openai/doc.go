@@ -14,6 +14,8 @@
 //     answer is the likeliest; with n above 1 it is 1;
 //   - what an answer rests on is said in evidence, beside the annotations: source,
 //     line, page, time and the words that stand there;
+//   - what files hold and was not read (members of archives, say) is said in skipped:
+//     how many, and of the first few source and reason;
 //   - cached_content names a stored context of Gemini's API that the messages go on from;
 //   - return_progress streams how far reading has come, in chunks with
 //     prompt_progress and no choices;

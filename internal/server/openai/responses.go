@@ -352,6 +352,7 @@ type wireResponse struct {
 	TopP              float64           `json:"top_p"`
 	Truncation        string            `json:"truncation"`
 	Usage             *responseUsage    `json:"usage"`
+	Skipped           *wireSkipped      `json:"skipped,omitempty"`
 }
 
 type responseError struct {
@@ -481,6 +482,7 @@ func (u *turn) complete(resp *backend.Response, messageID string) error {
 		Input: resp.Usage.Prompt, InputDetails: promptDetailsOf(&resp.Usage), Output: resp.Usage.Answer,
 		Total: resp.Usage.Prompt + resp.Usage.Answer,
 	}
+	o.Skipped = skippedOf(&resp.Skipped)
 	if !o.Store {
 		return nil
 	}
