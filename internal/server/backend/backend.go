@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -95,6 +96,23 @@ func Errorf(k Kind, format string, args ...any) *Error {
 	if u, ok := err.(interface{ Unwrap() error }); ok {
 		e.Err = u.Unwrap()
 	}
+	return e
+}
+
+// NoEmbeddings is the error of a model that makes none; it says which do.
+func NoEmbeddings(id string, models []Model) *Error {
+	var able []string
+	for i := range models {
+		if models[i].Embeds {
+			able = append(able, models[i].ID)
+		}
+	}
+	hint := "no model that is served does: serve open weights for that (--model NAME=FILE)"
+	if len(able) > 0 {
+		hint = "ask one that does: " + strings.Join(able, ", ")
+	}
+	e := Errorf(Invalid, "the model %s makes no embeddings; %s", id, hint)
+	e.Param = "model"
 	return e
 }
 

@@ -528,7 +528,7 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 		return nil, nil, err
 	}
 	if !m.Embeds {
-		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "model", Message: fmt.Sprintf("the model %s makes no embeddings", id)}
+		return nil, nil, backend.NoEmbeddings(id, b.Models())
 	}
 	if dims < 0 || dims > m.EmbedDims {
 		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "dimensions", Message: fmt.Sprintf("the vectors of %s have %d dimensions; %d were asked for", id, m.EmbedDims, dims)}

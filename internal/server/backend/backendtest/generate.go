@@ -264,7 +264,7 @@ func (f *Fake) Embed(ctx context.Context, model string, texts []string, dims int
 		return nil, nil, err
 	}
 	if !m.Embeds {
-		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "model", Message: fmt.Sprintf("model %q does not embed", model)}
+		return nil, nil, backend.NoEmbeddings(model, f.models)
 	}
 	if dims < 0 || dims > m.EmbedDims {
 		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "dimensions", Message: fmt.Sprintf("model %q has vectors of at most %d dimensions", model, m.EmbedDims)}
