@@ -25,6 +25,11 @@
 // prompt is read, if the query has progress=true or the header X-Handscroll-Progress is
 // true. POST cachedContents?alt=sse streams progress and then the cachedContent.
 //
+// Evidence, "found", citationMetadata and groundingMetadata are of native models (of a
+// model "native" is true): answers of open weights are in their own words, and lack them.
+// Embeddings are of open weights alone (supportedGenerationMethods says of which); of a
+// native model they are an error.
+//
 // A Handler may be used by any number of goroutines. The owner of what a request touches
 // is [backend.Owner] of its context; keys are the server's to check.
 package gemini

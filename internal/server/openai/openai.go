@@ -219,12 +219,13 @@ type wireModel struct {
 	MaxOutput   int      `json:"max_output_tokens,omitempty"`
 	Input       []string `json:"input_modalities,omitempty"`
 	EmbedDims   int      `json:"embedding_dimensions,omitempty"`
+	Native      bool     `json:"native"` // answers have evidence
 }
 
 func modelOf(m backend.Model) wireModel {
 	out := wireModel{
 		ID: m.ID, Object: "model", Created: unix(m.Created), OwnedBy: "handscroll",
-		Name: m.Name, Description: m.Description, MaxModelLen: m.InputLimit, MaxOutput: m.OutputLimit,
+		Name: m.Name, Description: m.Description, Native: m.Native, MaxModelLen: m.InputLimit, MaxOutput: m.OutputLimit,
 	}
 	for _, k := range m.Media {
 		out.Input = append(out.Input, strings.ToLower(string(k)))
