@@ -67,6 +67,7 @@ var imports = map[string]string{
 	"server":                     "disk server/backend",
 	"server/backend":             ".",
 	"server/backend/backendtest": ". server/backend",
+	"server/servertest":          "",
 
 	"server/local":    ". disk server/backend",
 	"server/gemini":   ". server/backend server/sse",

@@ -60,7 +60,7 @@ over at once. Only a hash of a key is kept: what was lost is made again.`,
 	}
 	add.Flags().IntVar(&limits.RequestsPerMinute, "requests-per-minute", 0, "requests it may send a minute (default: any number)")
 	add.Flags().IntVar(&limits.Concurrent, "concurrent", 0, "requests it may have running (default: any number)")
-	add.Flags().Int64Var(&limits.TokensPerDay, "tokens-per-day", 0, "tokens it may have read and answered a day, counted in UTC and since the server's start (default: any number)")
+	add.Flags().Int64Var(&limits.TokensPerDay, "tokens-per-day", 0, "tokens it may have read and answered a day, in UTC (default: any number)")
 	var asJSON bool
 	list := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List keys and their limits", Args: exactly(0),

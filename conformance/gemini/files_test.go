@@ -48,7 +48,7 @@ func TestFiles(t *testing.T) {
 			digest := fmt.Sprintf("%x", sha256.Sum256([]byte(content)))
 			if *f.SizeBytes != int64(size) || f.DisplayName != "jack.txt" || !strings.HasPrefix(f.MIMEType, "text/plain") ||
 				f.Sha256Hash != base64.StdEncoding.EncodeToString([]byte(digest)) || f.CreateTime.IsZero() || f.UpdateTime.IsZero() ||
-				f.URI != base+"/v1beta/"+f.Name || f.Source != genai.FileSourceUploaded {
+				f.URI != server.URL+"/v1beta/"+f.Name || f.Source != genai.FileSourceUploaded {
 				t.Errorf("%+v", f)
 			}
 			data, err := c.Files.Download(t.Context(), genai.NewDownloadURIFromFile(f), nil)

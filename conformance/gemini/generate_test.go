@@ -119,7 +119,7 @@ func TestStream(t *testing.T) {
 		if last == nil || last.Candidates[0].FinishReason != genai.FinishReasonStop || last.UsageMetadata.TotalTokenCount == 0 {
 			t.Errorf("the last of %d chunks: %+v", chunks, last)
 		}
-		if fake && chunks < 10 {
+		if server.Fake && chunks < 10 {
 			t.Errorf("%d chunks", chunks)
 		}
 	}
@@ -278,13 +278,13 @@ func TestErrors(t *testing.T) {
 	about := func(uri string) []*genai.Content {
 		return []*genai.Content{genai.NewContentFromParts([]*genai.Part{genai.NewPartFromURI(uri, "text/plain"), genai.NewPartFromText("x")}, genai.RoleUser)}
 	}
-	wantError(t, ask(about(base+"/v1beta/files/gone"), nil), 404, "NOT_FOUND")
+	wantError(t, ask(about(server.URL+"/v1beta/files/gone"), nil), 404, "NOT_FOUND")
 	wantError(t, ask(about("https://example.com/a.txt"), nil), 400, "INVALID_ARGUMENT", "contents[0].parts[0].fileData.fileUri")
 	wantError(t, ask([]*genai.Content{genai.NewContentFromExecutableCode("1", genai.LanguagePython, genai.RoleUser)}, nil), 400, "INVALID_ARGUMENT", "contents[0].parts[0].executableCode")
 	wantError(t, ask(genai.Text("x"), &genai.GenerateContentConfig{Tools: []*genai.Tool{{GoogleSearch: &genai.GoogleSearch{}}}}), 400, "INVALID_ARGUMENT", "tools[0].googleSearch")
 	wantError(t, ask(genai.Text("x"), &genai.GenerateContentConfig{Temperature: ptr(float32(3))}), 400, "INVALID_ARGUMENT", "generationConfig.temperature")
 	wantError(t, ask(genai.Text("x"), &genai.GenerateContentConfig{ResponseModalities: []string{"AUDIO"}}), 400, "INVALID_ARGUMENT", "generationConfig.responseModalities[0]")
-	if fake {
+	if server.Fake {
 		_, err := c.Models.GenerateContent(t.Context(), "small-limit", genai.Text(strings.Repeat("word ", 21)), nil)
 		wantError(t, err, 400, "INVALID_ARGUMENT", "21", "20")
 		wantError(t, ask(genai.Text(strings.Repeat("long ", 1<<19)), nil), 413, "INVALID_ARGUMENT", "1048576")

@@ -1,115 +1,34 @@
 package gemini
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/handscroll/handscroll/internal/server/servertest"
 	"google.golang.org/genai"
 )
 
-var (
-	base string // of the server
-	fake bool   // the server has the fake backend
-)
+var server *servertest.Server
 
 func TestMain(m *testing.M) {
-	stop, err := start()
-	if err != nil {
+	var err error
+	if server, err = servertest.Find("gemini"); err != nil {
 		fmt.Fprintln(os.Stderr, "conformance/gemini:", err)
 		os.Exit(1)
 	}
 	code := m.Run()
-	stop()
+	server.Stop()
 	os.Exit(code)
-}
-
-// start finds the server, or starts one.
-func start() (stop func(), err error) {
-	if base = strings.TrimRight(os.Getenv("HANDSCROLL_URL"), "/"); base != "" {
-		fake = os.Getenv("HANDSCROLL_FAKE") != ""
-		return func() {}, nil
-	}
-	dir, err := os.MkdirTemp("", "handscroll-conformance")
-	if err != nil {
-		return nil, err
-	}
-	var cmd *exec.Cmd
-	if bin := os.Getenv("HANDSCROLL_BIN"); bin != "" {
-		cmd = exec.Command(bin, "serve", "--addr", "127.0.0.1:0")
-		// Nothing that is stored here is to stay.
-		cmd.Env = append(os.Environ(), "HANDSCROLL_HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CACHE_HOME="+dir, "XDG_STATE_HOME="+dir)
-	} else {
-		fake = true
-		bin := filepath.Join(dir, "server.test")
-		build := exec.Command("go", "test", "-c", "-o", bin, "./internal/server/gemini")
-		build.Dir, build.Stderr = filepath.Join("..", ".."), os.Stderr
-		if err := build.Run(); err != nil {
-			return nil, errors.Join(err, os.RemoveAll(dir))
-		}
-		cmd = exec.Command(bin)
-		cmd.Env = append(os.Environ(), "HANDSCROLL_TEST_SERVE=1")
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, w := io.Pipe()
-	cmd.Stdout, cmd.Stderr = w, io.MultiWriter(w, os.Stderr)
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	found := make(chan string, 1)
-	go func() {
-		address := regexp.MustCompile(`http://[0-9.]+:[0-9]+`)
-		for s := bufio.NewScanner(out); s.Scan(); {
-			if u := address.FindString(s.Text()); u != "" {
-				select {
-				case found <- u:
-				default:
-				}
-			}
-		}
-	}()
-	stop = func() {
-		in.Close()
-		if !fake {
-			cmd.Process.Signal(os.Interrupt)
-		}
-		cmd.Wait()
-		os.RemoveAll(dir)
-	}
-	select {
-	case base = <-found:
-		return stop, nil
-	case <-time.After(time.Minute):
-		cmd.Process.Kill()
-		stop()
-		return nil, errors.New("the server does not say where it listens")
-	}
-}
-
-func apiKey() string {
-	if k := os.Getenv("HANDSCROLL_KEY"); k != "" {
-		return k
-	}
-	return "local"
 }
 
 // client is the SDK, pointed at the server; header has pairs of names and values.
 func client(t *testing.T, header ...string) *genai.Client {
 	t.Helper()
-	return clientOf(t, apiKey(), header...)
+	return clientOf(t, servertest.Key(), header...)
 }
 
 func clientOf(t *testing.T, key string, header ...string) *genai.Client {
@@ -119,7 +38,7 @@ func clientOf(t *testing.T, key string, header ...string) *genai.Client {
 		h.Set(header[i], header[i+1])
 	}
 	c, err := genai.NewClient(t.Context(), &genai.ClientConfig{
-		APIKey: key, Backend: genai.BackendGeminiAPI, HTTPOptions: genai.HTTPOptions{BaseURL: base, Headers: h},
+		APIKey: key, Backend: genai.BackendGeminiAPI, HTTPOptions: genai.HTTPOptions{BaseURL: server.URL, Headers: h},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +49,7 @@ func clientOf(t *testing.T, key string, header ...string) *genai.Client {
 // needFake skips what a model's answer decides where the answers are a model's.
 func needFake(t *testing.T) {
 	t.Helper()
-	if !fake {
+	if !server.Fake {
 		t.Skip("what comes back is up to the model; only the fake backend's is known")
 	}
 }
@@ -138,7 +57,7 @@ func needFake(t *testing.T) {
 // said checks an answer: the fake repeats the question, a model says what it found.
 func said(t *testing.T, got, question, answer string) {
 	t.Helper()
-	if fake && got != question || !fake && !strings.Contains(got, answer) {
+	if server.Fake && got != question || !server.Fake && !strings.Contains(got, answer) {
 		t.Errorf("the answer to %q is %q, want %q", question, got, answer)
 	}
 }
@@ -178,24 +97,5 @@ func wantError(t *testing.T, err error, code int, status string, texts ...string
 
 // TestNode runs the same by npm's @google/genai.
 func TestNode(t *testing.T) {
-	if _, err := os.Stat("node_modules"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("node_modules is missing: npm ci brings it")
-		}
-		t.Skip("node_modules is missing: npm ci brings it")
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", "--test", "--test-reporter=spec", "gemini.test.mjs")
-	cmd.Env = append(os.Environ(), "HANDSCROLL_URL="+base, "HANDSCROLL_KEY="+apiKey())
-	if fake {
-		cmd.Env = append(cmd.Env, "HANDSCROLL_FAKE=1")
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if testing.Verbose() {
-		t.Logf("%s", out)
-	}
+	server.Node(t, "gemini.test.mjs")
 }

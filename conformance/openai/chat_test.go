@@ -71,7 +71,7 @@ func TestChat(t *testing.T) {
 		}
 		ch := a.Choices[0]
 		said(t, ch.Message.Content, gate)
-		if !fake && !strings.Contains(ch.Message.Content, "7421") {
+		if !server.Fake && !strings.Contains(ch.Message.Content, "7421") {
 			t.Errorf("answer %q", ch.Message.Content)
 		}
 		if ch.FinishReason != "stop" || ch.Message.Role != "assistant" || a.Usage.PromptTokens == 0 || a.Usage.CompletionTokens == 0 ||
@@ -138,7 +138,7 @@ func TestChatParts(t *testing.T) {
 		sdk.UserMessage(parts),
 	}}))(t)
 	said(t, a.Choices[0].Message.Content, gate)
-	if fake && a.Usage.PromptTokensDetails.AudioTokens != 250 {
+	if server.Fake && a.Usage.PromptTokensDetails.AudioTokens != 250 {
 		t.Errorf("usage %s", a.Usage.RawJSON())
 	}
 	a = must(c.Chat.Completions.New(t.Context(), about(model(t), gate), option.WithJSONSet("messages.0.content.-1",
@@ -275,7 +275,7 @@ func TestChatErrors(t *testing.T) {
 	}
 	wantError(t, stream.Err(), 404, "model_not_found", "model", m)
 
-	if !fake {
+	if !server.Fake {
 		return
 	}
 	wrong := client("/v1/", option.WithAPIKey("wrong"))

@@ -89,7 +89,7 @@ func TestEmbeddings(t *testing.T) {
 				t.Errorf("a vector of %d dimensions has length %v", len(d.Embedding), math.Sqrt(sum))
 			}
 		}
-		if !fake {
+		if !server.Fake {
 			continue
 		}
 		e = must(c.Embeddings.New(t.Context(), sdk.EmbeddingNewParams{
@@ -155,7 +155,7 @@ func TestFiles(t *testing.T) {
 		})
 		wantError(t, err, 400, "", "expires_after", "not supported")
 	}
-	if !fake {
+	if !server.Fake {
 		return
 	}
 	other := client("/v1/", option.WithAPIKey("other"))

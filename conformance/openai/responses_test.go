@@ -44,7 +44,7 @@ func TestResponses(t *testing.T) {
 		}
 		r := must(c.Responses.New(t.Context(), p))(t)
 		said(t, r.OutputText(), gate)
-		if !fake && !strings.Contains(r.OutputText(), "7421") {
+		if !server.Fake && !strings.Contains(r.OutputText(), "7421") {
 			t.Errorf("answer %q", r.OutputText())
 		}
 		if r.Status != "completed" || r.Object != "response" || r.Model != m || r.Usage.TotalTokens == 0 || r.Metadata["a"] != "b" || r.CreatedAt == 0 {
@@ -195,7 +195,7 @@ func TestResponseErrors(t *testing.T) {
 	p.Background = sdk.Bool(true)
 	_, err = c.Responses.New(t.Context(), p)
 	wantError(t, err, 400, "", "background", "not supported")
-	if !fake {
+	if !server.Fake {
 		return
 	}
 	stream := c.Responses.NewStreaming(t.Context(), asked(model(t), "one two"), option.WithHeader("X-Fake-Fail", "Stream"))

@@ -67,7 +67,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case errors.As(err, &long):
 		return n, &backend.Error{Kind: backend.TooLarge, Message: tooLarge(b.limit), Err: err}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		e := backend.Errorf(backend.Invalid, "the request's body came too slowly: less than %d bytes in %s", minPace, b.pace)
+		e := backend.Errorf(backend.TooSlow, "the request's body came too slowly: less than %d bytes in %s", minPace, b.pace)
 		e.Err = err
 		return n, e
 	}

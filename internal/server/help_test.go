@@ -29,7 +29,7 @@ func errorsOf(name string) WriteError {
 	return func(w http.ResponseWriter, e *backend.Error) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(map[backend.Kind]int{
-			backend.Invalid: 400, backend.Unauthorized: 401, backend.Forbidden: 403, backend.TooLarge: 413, backend.Busy: 429,
+			backend.Invalid: 400, backend.TooSlow: 408, backend.Unauthorized: 401, backend.Forbidden: 403, backend.TooLarge: 413, backend.Busy: 429,
 			backend.Internal: 500, backend.Unavailable: 503, backend.Deadline: 504,
 		}[e.Kind])
 		json.NewEncoder(w).Encode(wire{name, e.Kind, e.Message})

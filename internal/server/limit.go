@@ -9,6 +9,8 @@ import (
 
 // holder is what one key uses up. It lives as long as the server.
 type holder struct {
+	owner string
+
 	mu      sync.Mutex
 	limits  KeyLimits
 	left    float64   // requests that may come at once
@@ -80,9 +82,17 @@ func (h *holder) spend(now time.Time, tokens int64) {
 	h.spent += tokens
 }
 
+// today is how many tokens were spent on the day of now.
+func (h *holder) today(now time.Time) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.turn(now)
+	return h.spent
+}
+
 // turn begins a new day if it is one. h.mu is held.
 func (h *holder) turn(now time.Time) {
-	if day := now.Unix() / (24 * 60 * 60); day != h.day {
+	if day := now.Unix() / secondsPerDay; day != h.day {
 		h.day, h.spent = day, 0
 	}
 }

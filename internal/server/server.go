@@ -64,6 +64,8 @@ type Server struct {
 	draining bool
 	drained  chan struct{} // closed when draining and none runs
 	holders  map[[32]byte]*holder
+
+	spent spent
 }
 
 // New checks the options. A server that others can reach must have keys.
@@ -89,6 +91,10 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{o: o, gate: g, log: o.Log, drained: make(chan struct{}), holders: make(map[[32]byte]*holder)}
 	s.metrics = newMetrics(o.Backend)
+	if err := s.spent.read(o.Keys); err != nil {
+		// They count from zero: not to serve at all would be worse.
+		s.log.Error("starting", "error", err)
+	}
 	if err := s.admitFrom(o.Addr); err != nil {
 		return nil, err
 	}
@@ -128,6 +134,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	l = netutil.LimitListener(l, s.o.MaxConns)
+	over, kept := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(kept)
+		s.keepSpent(over)
+	}()
+	defer func() {
+		close(over)
+		<-kept
+	}()
 	served := make(chan error, 1)
 	go func() {
 		if s.o.TLS != nil {
@@ -305,7 +320,7 @@ func (s *Server) identify(r *http.Request, rec *record) *backend.Error {
 	s.mu.Lock()
 	h := s.holders[key.Hash]
 	if h == nil {
-		h = new(holder)
+		h = s.spent.holder(key.owner())
 		s.holders[key.Hash] = h
 	}
 	s.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -27,7 +28,8 @@ type Backend interface {
 
 	// Begin announces an upload; Append adds what is at offset of it, which must be
 	// its size so far, else the error is Conflict and says which is right. Finish
-	// makes a file of it. An upload that nothing is added to for an hour is deleted.
+	// makes a file of it. An upload that nothing is added to for an hour is deleted. An
+	// error of r comes back as it is, or wrapped if it is no [*Error].
 	Begin(ctx context.Context, u NewUpload) (*Upload, error)
 	Append(ctx context.Context, owner, id string, offset int64, r io.Reader) (*Upload, error)
 	Upload(ctx context.Context, owner, id string) (*Upload, error)
@@ -63,6 +65,7 @@ const (
 	Unauthorized             // 401
 	Forbidden                // 403
 	NotFound                 // 404: unknown, expired or another key's
+	TooSlow                  // 408: the request's body did not come in time
 	Conflict                 // 409: an upload's offset, an ID that is taken
 	TooLarge                 // 413: a body, part or file over its limit
 	Unsupported              // 415 in OpenAI's, 400 in Gemini's API: a type of part that the model does not take
@@ -93,6 +96,23 @@ func Errorf(k Kind, format string, args ...any) *Error {
 	if u, ok := err.(interface{ Unwrap() error }); ok {
 		e.Err = u.Unwrap()
 	}
+	return e
+}
+
+// NoEmbeddings is the error of a model that makes none; it says which do.
+func NoEmbeddings(id string, models []Model) *Error {
+	var able []string
+	for i := range models {
+		if models[i].Embeds {
+			able = append(able, models[i].ID)
+		}
+	}
+	hint := "no model that is served does: serve open weights for that (--model NAME=FILE)"
+	if len(able) > 0 {
+		hint = "ask one that does: " + strings.Join(able, ", ")
+	}
+	e := Errorf(Invalid, "the model %s makes no embeddings; %s", id, hint)
+	e.Param = "model"
 	return e
 }
 

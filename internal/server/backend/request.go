@@ -138,6 +138,7 @@ type Response struct {
 	Created time.Time
 	Choices []Choice
 	Usage   Usage
+	Skipped Skipped // of the prompt, what its stored context holds included
 }
 
 // Choice is one answer.
@@ -224,6 +225,7 @@ type Stored struct {
 	Tokens  int
 	ByKind  map[Modality]int
 	Sources []handscroll.Source
+	Skipped Skipped
 }
 
 // NewStored is what a context is made of.

@@ -19,6 +19,7 @@ type cachedContent struct {
 	Usage       cachedUsage `json:"usageMetadata"`
 	// What the public API does not have.
 	Sources []source `json:"sources,omitempty"`
+	Skipped *skipped `json:"skipped,omitempty"`
 }
 
 type cachedUsage struct {
@@ -40,7 +41,7 @@ func (h *handler) cachedOf(r *http.Request, s *backend.Stored, uri func(string) 
 	out := cachedContent{
 		Name: "cachedContents/" + s.ID, Model: "models/" + s.Model, DisplayName: s.Name,
 		Created: timeText(s.Created), Updated: timeText(s.Updated),
-		Usage: cachedUsage{s.Tokens, countsOf(s.ByKind)},
+		Usage: cachedUsage{s.Tokens, countsOf(s.ByKind)}, Skipped: skippedOf(&s.Skipped),
 	}
 	if !s.Expires.IsZero() {
 		out.Expires = timeText(s.Expires)

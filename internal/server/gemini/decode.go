@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -95,21 +94,18 @@ func readJSON(r io.Reader, v any, mayBeEmpty bool) error {
 
 // bodyError says why a body could not be read.
 func bodyError(err error) error {
+	var be *backend.Error
 	var tooLarge *http.MaxBytesError
 	var syntax *json.SyntaxError
 	switch {
+	case errors.As(err, &be): // of who bounds bodies: too large, too slow, broken off
+		return be
 	case errors.As(err, &tooLarge):
 		return backend.Errorf(backend.TooLarge, "the body is larger than %d bytes; upload large files by /upload/v1beta/files", tooLarge.Limit)
 	case errors.As(err, &syntax):
 		return backend.Errorf(backend.Invalid, "the body is not valid JSON: byte %d: %s", syntax.Offset, syntax.Error())
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return backend.Errorf(backend.Invalid, "the body is not valid JSON: it ends too early")
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return backend.Errorf(backend.Deadline, "the body did not arrive in time")
-	}
-	var be *backend.Error
-	if errors.As(err, &be) {
-		return be
 	}
 	return &backend.Error{Kind: backend.Invalid, Message: "the body could not be read", Err: err}
 }

@@ -20,9 +20,15 @@
 //
 // SDKs pass over what they do not know, so answers have more than the public API's: of a
 // candidate "evidence" (the exact places: source, uri, page, line, offset, time, quote,
-// weight) and "found"; of a cachedContent "sources"; and in streams "progress" while a
+// weight) and "found"; of a cachedContent "sources"; of both "skipped" (count, and of the
+// first few source and reason: what files hold and was not read); and in streams "progress" while a
 // prompt is read, if the query has progress=true or the header X-Handscroll-Progress is
 // true. POST cachedContents?alt=sse streams progress and then the cachedContent.
+//
+// Evidence, "found", citationMetadata and groundingMetadata are of native models (of a
+// model "native" is true): answers of open weights are in their own words, and lack them.
+// Embeddings are of open weights alone (supportedGenerationMethods says of which); of a
+// native model they are an error.
 //
 // A Handler may be used by any number of goroutines. The owner of what a request touches
 // is [backend.Owner] of its context; keys are the server's to check.

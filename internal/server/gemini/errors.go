@@ -27,6 +27,7 @@ var statuses = map[backend.Kind]status{
 	backend.Unauthorized: {http.StatusUnauthorized, "UNAUTHENTICATED", "API_KEY_INVALID"},
 	backend.Forbidden:    {http.StatusForbidden, "PERMISSION_DENIED", "FORBIDDEN"},
 	backend.NotFound:     {http.StatusNotFound, "NOT_FOUND", "NOT_FOUND"},
+	backend.TooSlow:      {http.StatusRequestTimeout, "DEADLINE_EXCEEDED", "TOO_SLOW"},
 	backend.Conflict:     {http.StatusConflict, "ABORTED", "CONFLICT"},
 	backend.TooLarge:     {http.StatusRequestEntityTooLarge, "INVALID_ARGUMENT", "TOO_LARGE"},
 	backend.Unsupported:  {http.StatusBadRequest, "INVALID_ARGUMENT", "UNSUPPORTED"},

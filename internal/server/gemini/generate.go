@@ -37,9 +37,9 @@ func (h *handler) generate(w http.ResponseWriter, r *http.Request, model string)
 	}
 	res, err := h.b.Generate(r.Context(), q.Request, nil)
 	if err != nil {
-		return locate(err, q.at)
+		return q.locate(err)
 	}
-	out := generateResponse{Usage: usageOf(&res.Usage), ModelVersion: res.Model, ResponseID: res.ID}
+	out := generateResponse{Usage: usageOf(&res.Usage), ModelVersion: res.Model, ResponseID: res.ID, Skipped: skippedOf(&res.Skipped)}
 	uri := h.sources(r, q.Messages)
 	for i := range res.Choices {
 		out.Candidates = append(out.Candidates, q.finish(i, &res.Choices[i], 0, 0, uri))
@@ -97,12 +97,12 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, model string) e
 	if err == nil {
 		err = h.last(r, a, res)
 	}
-	return h.end(r, a.out, locate(err, q.at))
+	return h.end(r, a.out, q.locate(err))
 }
 
 // last sends what is known when answers are whole.
 func (h *handler) last(r *http.Request, a *answering, res *backend.Response) error {
-	out := generateResponse{Usage: usageOf(&res.Usage)}
+	out := generateResponse{Usage: usageOf(&res.Usage), Skipped: skippedOf(&res.Skipped)}
 	uri := h.sources(r, a.q.Messages)
 	for i := range res.Choices {
 		text, tokens := 0, 0
@@ -202,7 +202,7 @@ func (h *handler) count(w http.ResponseWriter, r *http.Request, model string) er
 	}
 	u, err := h.b.Count(r.Context(), q.Request)
 	if err != nil {
-		return locate(err, q.at)
+		return q.locate(err)
 	}
 	writeJSON(w, http.StatusOK, struct {
 		Total         int             `json:"totalTokens"`

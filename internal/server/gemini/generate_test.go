@@ -1,6 +1,7 @@
 package gemini
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -237,6 +239,36 @@ func TestEvidence(t *testing.T) {
 		if len(c.Grounding.Supports) != 1 || len(c.Grounding.Supports[0].Chunks) != 3 || c.Grounding.Supports[0].Segment != (segment{0, 0, 7, "Ishmael"}) {
 			t.Errorf("%+v", c.Grounding.Supports)
 		}
+	}
+}
+
+func TestSkipped(t *testing.T) {
+	s := serve(t, Options{})
+	f := s.upload("partly.zip", "text/plain", "Ishmael")
+	want := skipped{2, []skippedFile{{"partly.zip/a.bin", "binary"}, {"partly.zip/b.zip", "encrypted"}}}
+	check := func(what string, got *skipped) {
+		t.Helper()
+		if got == nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: %+v", what, got)
+		}
+	}
+	part := fmt.Sprintf(`{"fileData":{"fileUri":%q}}`, f.URI)
+	body := `{"contents":[{"parts":[` + part + `,{"text":"who?"}]}]}`
+	var whole generateResponse
+	s.json("POST", native+":generateContent", body, &whole)
+	check("an answer", whole.Skipped)
+	list := chunks(t, s.do("POST", native+":streamGenerateContent?alt=sse", body))
+	check("the end of a stream", list[len(list)-1].Skipped)
+	c := s.store(`"contents":[{"parts":[` + part + `]}]`)
+	check("a context", c.Skipped)
+	var again cachedContent
+	s.json("GET", "/v1beta/"+c.Name, "", &again)
+	check("a context, looked at", again.Skipped)
+	var asked generateResponse
+	s.json("POST", native+":generateContent", fmt.Sprintf(`{"cachedContent":%q,"contents":[{"parts":[{"text":"who?"}]}]}`, c.Name), &asked)
+	check("a context, asked", asked.Skipped)
+	if data := read(t, s.do("POST", native+":generateContent", question("hi"))); bytes.Contains(data, []byte("skipped")) {
+		t.Errorf("nothing was skipped: %s", data)
 	}
 }
 

@@ -28,8 +28,9 @@ const (
 // asked is a request as the backend takes it, and how its answer is to be written.
 type asked struct {
 	*backend.Request
-	at   [][]string // where the parts of its messages stand in the client's request
-	enum bool       // answers are one of a schema's words, without quotes
+	at       [][]string // where the parts of its messages stand in the client's request
+	schemaAt string     // and the schema of its answers
+	enum     bool       // answers are one of a schema's words, without quotes
 }
 
 // request translates what a client asks of a model.
@@ -70,7 +71,23 @@ func (h *handler) request(ctx context.Context, model string, g *generateRequest)
 // inMessages is how the backend names a part of a request.
 var inMessages = regexp.MustCompile(`^messages\[(\d+)\]\.parts\[(\d+)\]`)
 
-// locate makes a backend's error name the part that the client knows.
+// paramNames are what backends call the fields of a request, where the API has other names.
+var paramNames = map[string]string{
+	"messages": "contents", "prompt": "contents", "tool_choice": "toolConfig.functionCallingConfig", "n": configAt + ".candidateCount",
+	"logprobs": configAt + ".responseLogprobs", "top_logprobs": configAt + ".logprobs", "response_format": configAt + ".responseMimeType",
+}
+
+// locate makes a backend's error name the part or the field that the client knows.
+func (q *asked) locate(err error) error {
+	var e *backend.Error
+	if errors.As(err, &e) && e.Param == "response_format" && q.schemaAt != "" {
+		named := *e
+		named.Param = q.schemaAt
+		return &named
+	}
+	return locate(err, q.at)
+}
+
 func locate(err error, at [][]string) error {
 	var e *backend.Error
 	if !errors.As(err, &e) {
@@ -78,6 +95,11 @@ func locate(err error, at [][]string) error {
 	}
 	m := inMessages.FindStringSubmatch(e.Param)
 	if m == nil {
+		if name := paramNames[e.Param]; name != "" {
+			named := *e
+			named.Param = name
+			return &named
+		}
 		return err
 	}
 	i, ierr := strconv.Atoi(m[1])
@@ -593,13 +615,13 @@ func (q *asked) format(g *generationConfig) error {
 	case "application/json":
 		q.Sampling.Schema = []byte{} // any JSON
 		if schema != nil {
-			q.Sampling.Schema = schema
+			q.Sampling.Schema, q.schemaAt = schema, given
 		}
 	case "text/x.enum":
 		if s := g.ResponseSchema; s == nil || s.Type != "STRING" || len(s.Enum) == 0 {
 			return invalid(at+".responseSchema", "text/x.enum needs one of type STRING with an enum")
 		}
-		q.Sampling.Schema, q.enum = schema, true
+		q.Sampling.Schema, q.schemaAt, q.enum = schema, given, true
 	default:
 		return invalid(at+".responseMimeType", "it is %q, and must be text/plain, application/json or text/x.enum", clip(g.ResponseMIMEType))
 	}

@@ -18,7 +18,31 @@ type generateResponse struct {
 	Usage        *usage      `json:"usageMetadata,omitempty"`
 	ModelVersion string      `json:"modelVersion"`
 	ResponseID   string      `json:"responseId"`
-	Progress     *progress   `json:"progress,omitempty"` // not of the public API
+	// What the public API does not have.
+	Progress *progress `json:"progress,omitempty"`
+	Skipped  *skipped  `json:"skipped,omitempty"`
+}
+
+// skipped is what the prompt's files hold and was not read.
+type skipped struct {
+	Count int           `json:"count"`
+	Files []skippedFile `json:"files"` // the first of them
+}
+
+type skippedFile struct {
+	Source string `json:"source"`
+	Reason string `json:"reason"`
+}
+
+func skippedOf(s *backend.Skipped) *skipped {
+	if s.Count == 0 {
+		return nil
+	}
+	out := &skipped{Count: s.Count}
+	for _, f := range s.Files {
+		out.Files = append(out.Files, skippedFile(f))
+	}
+	return out
 }
 
 type candidate struct {

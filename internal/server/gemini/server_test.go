@@ -150,7 +150,7 @@ func TestErrors(t *testing.T) {
 		backend.Unauthorized: "401 UNAUTHENTICATED", backend.Forbidden: "403 PERMISSION_DENIED", backend.NotFound: "404 NOT_FOUND",
 		backend.Conflict: "409 ABORTED", backend.TooLarge: "413 INVALID_ARGUMENT", backend.Unsupported: "400 INVALID_ARGUMENT",
 		backend.Busy: "429 RESOURCE_EXHAUSTED", backend.Internal: "500 INTERNAL", backend.Unavailable: "503 UNAVAILABLE",
-		backend.Deadline: "504 DEADLINE_EXCEEDED",
+		backend.Deadline: "504 DEADLINE_EXCEEDED", backend.TooSlow: "408 DEADLINE_EXCEEDED",
 	}
 	for k, w := range want {
 		rec := httptest.NewRecorder()

@@ -210,11 +210,15 @@ func (h *handler) receive(w http.ResponseWriter, r *http.Request, id string, chu
 	return h.finish(w, r, id)
 }
 
-// uploadError tells what limits the server set on the body from what else went wrong.
+// uploadError finds what says why a body could not be read, whoever met it.
 func uploadError(err error) error {
+	var be *backend.Error
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	switch {
+	case errors.As(err, &tooLarge):
 		return backend.Errorf(backend.TooLarge, "the body is larger than %d bytes", tooLarge.Limit)
+	case errors.As(err, &be):
+		return be
 	}
 	return err
 }
@@ -264,8 +268,9 @@ func (h *handler) multipart(w http.ResponseWriter, r *http.Request) error {
 	next := func(what string) (*multipart.Part, error) {
 		p, err := parts.NextRawPart()
 		if err != nil {
-			if uploadError(err) != err {
-				return nil, uploadError(err)
+			var be *backend.Error
+			if errors.As(uploadError(err), &be) {
+				return nil, be
 			}
 			return nil, backend.Errorf(backend.Invalid, "the body has no part with %s: a multipart upload has two, the description as JSON and the content", what)
 		}

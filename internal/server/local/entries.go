@@ -71,6 +71,7 @@ type unitRecord struct {
 	Sources []string
 	Tokens  int
 	ByKind  map[backend.Modality]int
+	Skipped backend.Skipped `json:",omitzero"`
 	Done    bool
 }
 
@@ -189,6 +190,8 @@ type gathered struct {
 	cached int
 	byKind map[backend.Modality]int
 	cachBy map[backend.Modality]int
+
+	skipped backend.Skipped
 }
 
 // release gives the entries up.
@@ -340,6 +343,7 @@ func (s *entries) collect(j *job, fresh map[string]bool) (*gathered, chan struct
 		g.picks = append(g.picks, handscroll.Selection{Context: e.c, Sources: r.Sources})
 		g.tokens += r.Tokens
 		add(g.byKind, r.ByKind)
+		g.skipped.Merge(r.Skipped)
 		if !fresh[u.key] {
 			g.cached += r.Tokens
 			add(g.cachBy, r.ByKind)

@@ -160,6 +160,7 @@ func (b *Backend) ask(ctx context.Context, m *model, r *backend.Request, questio
 	out := b.response(r, backend.Usage{
 		Prompt: a.Usage.PromptTokens, Cached: g.cached, Answer: n * a.Usage.AnswerTokens, ByKind: maps.Clone(g.byKind), CachedBy: g.cachBy,
 	})
+	out.Skipped = g.skipped
 	if out.Usage.ByKind == nil {
 		out.Usage.ByKind = map[backend.Modality]int{}
 	}

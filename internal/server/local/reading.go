@@ -291,7 +291,7 @@ func (s *entries) settle(e *entry, own []*unit, o *opened, stopped bool, failed 
 
 // set notes what is known of a unit after a read.
 func (r *unitRecord) set(u *unit, found []handscroll.Source, kind map[string]backend.Modality) {
-	r.Sources, r.Tokens, r.ByKind, r.Done = nil, 0, map[backend.Modality]int{}, true
+	r.Sources, r.Tokens, r.ByKind, r.Skipped, r.Done = nil, 0, map[backend.Modality]int{}, u.skipped, true
 	for i := range u.parts {
 		name := u.parts[i].Source
 		if slices.Contains(r.Sources, name) {

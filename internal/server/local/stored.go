@@ -228,7 +228,7 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 	defer g.release()
 	b.count.prompt(g.tokens, g.cached)
 	r := b.newStored(m, n)
-	r.Turns, r.Tokens, r.ByKind = pr.turns, g.tokens, g.byKind
+	r.Turns, r.Tokens, r.ByKind, r.Skipped = pr.turns, g.tokens, g.byKind, g.skipped
 	for i, u := range pr.p.units {
 		r.Units = append(r.Units, storedUnit{u.key, u.name})
 		for _, src := range g.picks[i].Context.Sources() {

@@ -30,7 +30,9 @@ type unit struct {
 	// neither of the three.
 	stored, owner string
 
-	parts []handscroll.Part // once it is opened
+	// Once it is opened.
+	parts   []handscroll.Part
+	skipped backend.Skipped
 }
 
 // prompt is a request of the native model: what is read, and what is asked.
@@ -222,7 +224,21 @@ func (u *unit) open(ctx context.Context, b *Backend) (release func(), err error)
 		return nil, &backend.Error{Kind: backend.Unsupported, Message: clean(err, path, u.name), Param: u.param, Err: err}
 	}
 	u.parts = parts
+	u.skip(b, path, skipped)
 	return release, nil
+}
+
+// skip notes what was left out of a unit. The log has no names: they are content.
+func (u *unit) skip(b *Backend, path string, skipped []handscroll.Skipped) {
+	u.skipped = backend.Skipped{}
+	if len(skipped) == 0 {
+		return
+	}
+	b.log.Warn("a file was not read whole", "parts", len(u.parts), "skipped", len(skipped))
+	u.skipped.Add(skipped...)
+	for i, s := range u.skipped.Files {
+		u.skipped.Files[i] = handscroll.Skipped{Source: strings.ReplaceAll(s.Source, path, u.name), Reason: strings.ReplaceAll(s.Reason, path, u.name)}
+	}
 }
 
 // longBytes is how much text takes longer to read than a question may wait for.

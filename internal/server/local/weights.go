@@ -19,6 +19,7 @@ type dialogue struct {
 	messages []handscroll.Message
 	tools    []json.RawMessage
 	byKind   map[backend.Modality]int // bytes of text that files brought
+	skipped  backend.Skipped
 }
 
 // dialogue expands a request's files to text and puts what its stored context holds
@@ -47,6 +48,7 @@ func (b *Backend) dialogue(ctx context.Context, m *model, r *backend.Request) (*
 		}
 		messages, before = slices.Concat(s.Messages, messages), len(s.Messages)
 		r.Tools, r.ToolChoice = tools, choice
+		d.skipped = s.Skipped
 	}
 	if choice.Mode != backend.ToolNone {
 		var err error
@@ -112,6 +114,7 @@ func (b *Backend) expand(ctx context.Context, d *dialogue, owner string, m *mode
 		return "", err
 	}
 	defer release()
+	d.skipped.Merge(u.skipped)
 	var out []string
 	for i := range u.parts {
 		part := &u.parts[i]
@@ -154,6 +157,7 @@ type generation struct {
 	r    *backend.Request
 	ids  []int32
 	text string // of a raw request
+	skip backend.Skipped
 	o    handscroll.Sampling
 	emit func(backend.Event) error
 
@@ -237,6 +241,7 @@ func (g *generation) prompt(ctx context.Context) (map[backend.Modality]int, erro
 	if g.ids, err = d.ids(ctx, g.m); err != nil {
 		return nil, err
 	}
+	g.skip = d.skipped
 	return d.split(len(g.ids)), nil
 }
 
@@ -356,6 +361,7 @@ func (g *generation) answer(ctx context.Context, run *run, usage backend.Usage) 
 	begin := time.Now()
 	n := max(1, g.r.Count)
 	out := g.b.response(g.r, usage)
+	out.Skipped = g.skip
 	out.Choices = make([]backend.Choice, n)
 	echo, err := g.echo(ctx)
 	if err != nil {
@@ -522,7 +528,7 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 		return nil, nil, err
 	}
 	if !m.Embeds {
-		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "model", Message: fmt.Sprintf("the model %s makes no embeddings", id)}
+		return nil, nil, backend.NoEmbeddings(id, b.Models())
 	}
 	if dims < 0 || dims > m.EmbedDims {
 		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "dimensions", Message: fmt.Sprintf("the vectors of %s have %d dimensions; %d were asked for", id, m.EmbedDims, dims)}
@@ -623,7 +629,7 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	if err := b.sessions.save(record, read.s); err != nil {
 		return nil, err
 	}
-	record.Tokens, record.ByKind = len(ids), d.split(len(ids))
+	record.Tokens, record.ByKind, record.Skipped = len(ids), d.split(len(ids)), d.skipped
 	return b.stored.add(record)
 }
 

@@ -69,6 +69,29 @@ type wireEvidence struct {
 	Weight float32  `json:"weight"`
 }
 
+// wireSkipped is what files of a request hold and was not read; no such thing is in
+// OpenAI's API either.
+type wireSkipped struct {
+	Count int               `json:"count"`
+	Files []wireSkippedFile `json:"files"` // the first of them
+}
+
+type wireSkippedFile struct {
+	Source string `json:"source"`
+	Reason string `json:"reason"`
+}
+
+func skippedOf(s *backend.Skipped) *wireSkipped {
+	if s.Count == 0 {
+		return nil
+	}
+	out := &wireSkipped{Count: s.Count}
+	for _, f := range s.Files {
+		out.Files = append(out.Files, wireSkippedFile(f))
+	}
+	return out
+}
+
 // evidence writes evidence with the IDs of the files that it comes from.
 func (t *translator) evidence(list []handscroll.Evidence) []wireEvidence {
 	var out []wireEvidence

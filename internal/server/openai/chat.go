@@ -323,8 +323,9 @@ type chatCompletion struct {
 	Model   string       `json:"model"`
 	Choices []chatChoice `json:"choices"`
 	// Chunks of a stream that asks for usage have null, all but the last.
-	Usage    any       `json:"usage,omitempty"`
-	Progress *progress `json:"prompt_progress,omitempty"`
+	Usage    any          `json:"usage,omitempty"`
+	Progress *progress    `json:"prompt_progress,omitempty"`
+	Skipped  *wireSkipped `json:"skipped,omitempty"` // of a stream in the last chunk of each answer
 }
 
 type chatChoice struct {
@@ -397,7 +398,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	t := &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context())}
+	t := &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context()), names: chatNames}
 	req, err := body.request(t, m)
 	if err != nil {
 		return err
@@ -412,7 +413,7 @@ func (h *handler) chat(w http.ResponseWriter, r *http.Request) error {
 	}
 	out := chatCompletion{
 		ID: newID("chatcmpl-"), Object: "chat.completion", Created: unix(resp.Created), Model: m.ID,
-		Choices: []chatChoice{}, Usage: usageOf(&resp.Usage),
+		Choices: []chatChoice{}, Usage: usageOf(&resp.Usage), Skipped: skippedOf(&resp.Skipped),
 	}
 	for i := range resp.Choices {
 		c := &resp.Choices[i]

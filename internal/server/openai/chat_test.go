@@ -417,6 +417,24 @@ func TestOneCallIfOneIsWanted(t *testing.T) {
 	}
 }
 
+func TestSkipped(t *testing.T) {
+	c, _ := newClient(t, Options{})
+	want := []any{"skipped.count", 2, "skipped.files.0.source", "partly.zip/a.bin", "skipped.files.0.reason", "binary", "skipped.files.1.source", "partly.zip/b.zip"}
+	const chat = `{"stream":%t,"messages":[{"role":"user","content":[{"type":"file","file":{"filename":"partly.zip","file_data":"data:,x"}},{"type":"text","text":"one"}]}]}`
+	ok(t, c.post("/v1/chat/completions", fmt.Sprintf(chat, false))).want(want...)
+	es := events(t, c.post("/v1/chat/completions", fmt.Sprintf(chat, true)))
+	es[len(es)-2].want(append(want, "choices.0.finish_reason", "stop")...)
+	const response = `{"stream":%t,"input":[{"role":"user","content":[{"type":"input_file","filename":"partly.zip","file_data":"data:,x"},{"type":"input_text","text":"one"}]}]}`
+	v := ok(t, c.post("/v1/responses", fmt.Sprintf(response, false)))
+	v.want(want...)
+	ok(t, c.get("/v1/responses/"+v.at("id").(string))).want(want...)
+	es = events(t, c.post("/v1/responses", fmt.Sprintf(response, true)))
+	value{t, es[len(es)-1].at("response")}.want(want...)
+	if w := c.post("/v1/chat/completions", `{"messages":[{"role":"user","content":"hi"}]}`); strings.Contains(w.Body.String(), "skipped") {
+		t.Errorf("nothing was skipped: %s", w.Body)
+	}
+}
+
 func TestChatStream(t *testing.T) {
 	c, _ := newClient(t, Options{})
 	es := events(t, c.post("/v1/chat/completions", `{"stream":true,"n":2,"logprobs":true,"top_logprobs":1,"stream_options":{"include_usage":true},

@@ -122,7 +122,9 @@ func (s *chatStream) end(resp *backend.Response) error {
 		last := chatChoice{Index: i, Finish: &finish, Delta: &chatDelta{
 			Annotations: s.t.chatCitations(c.Text, c.Evidence), chatExtra: s.t.extra(c, s.model),
 		}}
-		if err := s.send("", s.chunk(last)); err != nil {
+		end := s.chunk(last)
+		end.Skipped = skippedOf(&resp.Skipped)
+		if err := s.send("", end); err != nil {
 			return err
 		}
 	}

@@ -13,7 +13,13 @@
 //   - temperature is 0 where it is left out and one answer is wanted, so that an
 //     answer is the likeliest; with n above 1 it is 1;
 //   - what an answer rests on is said in evidence, beside the annotations: source,
-//     line, page, time and the words that stand there;
+//     line, page, time and the words that stand there. That, annotations and found are
+//     of native models (of a model native is true): answers of open weights are in
+//     their own words, and lack them;
+//   - embeddings are of open weights alone (of a model embedding_dimensions is there);
+//     of a native model they are an error;
+//   - what files hold and was not read (members of archives, say) is said in skipped:
+//     how many, and of the first few source and reason;
 //   - cached_content names a stored context of Gemini's API that the messages go on from;
 //   - return_progress streams how far reading has come, in chunks with
 //     prompt_progress and no choices;

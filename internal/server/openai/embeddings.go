@@ -37,7 +37,7 @@ func (h *handler) embeddings(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !m.Embeds {
-		return invalid("model", "%s makes no embeddings", m.ID)
+		return backend.NoEmbeddings(m.ID, h.b.Models())
 	}
 	if err := oneOf("encoding_format", body.EncodingFormat, "", "float", "base64"); err != nil {
 		return err

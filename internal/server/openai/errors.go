@@ -32,6 +32,7 @@ var kinds = map[backend.Kind]struct {
 	backend.Unauthorized: {http.StatusUnauthorized, "authentication_error", "invalid_api_key"},
 	backend.Forbidden:    {http.StatusForbidden, "permission_error", "forbidden"},
 	backend.NotFound:     {http.StatusNotFound, "invalid_request_error", "not_found"},
+	backend.TooSlow:      {http.StatusRequestTimeout, "invalid_request_error", "request_timeout"},
 	backend.Conflict:     {http.StatusConflict, "invalid_request_error", "conflict"},
 	backend.TooLarge:     {http.StatusRequestEntityTooLarge, "invalid_request_error", "request_too_large"},
 	backend.Unsupported:  {http.StatusUnsupportedMediaType, "invalid_request_error", "unsupported_content"},

@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -85,7 +84,7 @@ func (h *handler) createFile(w http.ResponseWriter, r *http.Request) error {
 			err = u.field(p)
 		}
 		if err != nil {
-			return formError(err)
+			return bodyError(err, "the form breaks off, or is not one")
 		}
 	}
 	f, err := u.finish()
@@ -94,16 +93,6 @@ func (h *handler) createFile(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, fileOf(f))
 	return nil
-}
-
-// formError says of a form that cannot be read to its end whose fault it is.
-func formError(err error) error {
-	var e *backend.Error
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &e) || errors.As(err, &tooLarge) {
-		return err
-	}
-	return &backend.Error{Kind: backend.Invalid, Message: "the form breaks off, or is not one", Err: err}
 }
 
 // formUpload is a form that is being read.

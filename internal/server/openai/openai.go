@@ -128,13 +128,20 @@ func left(ctx context.Context, err error) bool {
 func readJSON(r *http.Request, v any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return err
-		}
-		return &backend.Error{Kind: backend.Invalid, Message: "the body could not be read to its end", Err: err}
+		return bodyError(err, "the body could not be read to its end")
 	}
 	return decode(data, "", v)
+}
+
+// bodyError says why a body cannot be read to its end: what bounds it says so itself,
+// everything else is as told.
+func bodyError(err error, otherwise string) error {
+	var e *backend.Error
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &e) || errors.As(err, &tooLarge) {
+		return err
+	}
+	return &backend.Error{Kind: backend.Invalid, Message: otherwise, Err: err}
 }
 
 // decode reads JSON into v; what is wrong is said with the field's name below path.
@@ -212,12 +219,13 @@ type wireModel struct {
 	MaxOutput   int      `json:"max_output_tokens,omitempty"`
 	Input       []string `json:"input_modalities,omitempty"`
 	EmbedDims   int      `json:"embedding_dimensions,omitempty"`
+	Native      bool     `json:"native"` // answers have evidence
 }
 
 func modelOf(m backend.Model) wireModel {
 	out := wireModel{
 		ID: m.ID, Object: "model", Created: unix(m.Created), OwnedBy: "handscroll",
-		Name: m.Name, Description: m.Description, MaxModelLen: m.InputLimit, MaxOutput: m.OutputLimit,
+		Name: m.Name, Description: m.Description, Native: m.Native, MaxModelLen: m.InputLimit, MaxOutput: m.OutputLimit,
 	}
 	for _, k := range m.Media {
 		out.Input = append(out.Input, strings.ToLower(string(k)))

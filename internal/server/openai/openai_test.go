@@ -174,7 +174,7 @@ func TestModels(t *testing.T) {
 	for _, prefix := range []string{"/v1", "/v1beta/openai"} {
 		list := ok(t, c.get(prefix+"/models"))
 		list.want("object", "list", "data.0.id", "handscroll", "data.0.object", "model", "data.0.owned_by", "handscroll",
-			"data.0.created", 1767323045, "data.0.max_model_len", 1<<20, "data.0.embedding_dimensions", 64, "data.1.id", "text-only", "data.2.id", "small-limit")
+			"data.0.created", 1767323045, "data.0.max_model_len", 1<<20, "data.0.embedding_dimensions", 64, "data.0.native", true, "data.1.id", "text-only", "data.1.native", false, "data.2.id", "small-limit")
 		ok(t, c.get(prefix+"/models/text-only")).want("id", "text-only", "object", "model")
 		ok(t, c.get(prefix+"/models/models%2Ftext-only")).want("id", "text-only")
 	}
@@ -207,6 +207,7 @@ func TestEveryKindOfErrorHasItsForm(t *testing.T) {
 		{backend.Unauthorized, 401, "authentication_error", "invalid_api_key"},
 		{backend.Forbidden, 403, "permission_error", "forbidden"},
 		{backend.NotFound, 404, "invalid_request_error", "not_found"},
+		{backend.TooSlow, 408, "invalid_request_error", "request_timeout"},
 		{backend.Conflict, 409, "invalid_request_error", "conflict"},
 		{backend.TooLarge, 413, "invalid_request_error", "request_too_large"},
 		{backend.Unsupported, 415, "invalid_request_error", "unsupported_content"},

@@ -23,20 +23,31 @@ type translator struct {
 	owner string
 	files []source
 	where []string // in the body, of each message; empty for one of an earlier response
+	// names are what the body calls fields that backends have other names for.
+	names map[string]string
 }
 
-// located says where in the body something is wrong that a backend found in a message.
+// Where the names of a backend's fields are not those of chat completions.
+var (
+	chatNames     = map[string]string{"cachedContent": "cached_content"}
+	responseNames = map[string]string{"cachedContent": "cached_content", "messages": "input", "response_format": "text.format"}
+)
+
+// located says where in the body something is wrong that a backend found.
 func (t *translator) located(err error) error {
 	var e *backend.Error
 	if !errors.As(err, &e) {
 		return err
 	}
+	moved := *e
 	var i int
-	if _, scanErr := fmt.Sscanf(e.Param, "messages[%d]", &i); scanErr != nil || i < 0 || i >= len(t.where) {
+	if name, known := t.names[e.Param]; known {
+		moved.Param = name
+	} else if _, scanErr := fmt.Sscanf(e.Param, "messages[%d]", &i); scanErr == nil && i >= 0 && i < len(t.where) {
+		moved.Param = t.where[i]
+	} else {
 		return err
 	}
-	moved := *e
-	moved.Param = t.where[i]
 	return &moved
 }
 

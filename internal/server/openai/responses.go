@@ -126,7 +126,7 @@ func (h *handler) newTurn(r *http.Request, body *responseRequest) (*turn, error)
 	if err := body.unsupported(); err != nil {
 		return nil, err
 	}
-	u := &turn{body: body, model: m, t: &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context())}}
+	u := &turn{body: body, model: m, t: &translator{h: h, ctx: r.Context(), owner: backend.Owner(r.Context()), names: responseNames}}
 	u.req = &backend.Request{Model: m.ID, Owner: u.t.owner, Logprobs: -1, Count: 1, Context: strings.TrimPrefix(body.CachedContent, "cachedContents/")}
 	if err := u.options(); err != nil {
 		return nil, err
@@ -352,6 +352,7 @@ type wireResponse struct {
 	TopP              float64           `json:"top_p"`
 	Truncation        string            `json:"truncation"`
 	Usage             *responseUsage    `json:"usage"`
+	Skipped           *wireSkipped      `json:"skipped,omitempty"`
 }
 
 type responseError struct {
@@ -481,6 +482,7 @@ func (u *turn) complete(resp *backend.Response, messageID string) error {
 		Input: resp.Usage.Prompt, InputDetails: promptDetailsOf(&resp.Usage), Output: resp.Usage.Answer,
 		Total: resp.Usage.Prompt + resp.Usage.Answer,
 	}
+	o.Skipped = skippedOf(&resp.Skipped)
 	if !o.Store {
 		return nil
 	}

@@ -286,11 +286,14 @@ export async function read(id) {
     const old = get(id)?.context;
     if (!get(id)) return;
     const sources = made.sources || [];
+    const { count = 0, files = [] } = made.skipped || {}; // of archives; many are not all named
+    const skipped = count > files.length ? [`${plural(count, "file")} inside of others, first ${files[0].source}`] : files.map((f) => f.source);
     update(id, (s) => ({
       context: made.name,
       model: model.name,
       tokens: made.usageMetadata?.totalTokenCount || sum(parts),
       expires: made.expireTime || "",
+      left: [...new Set([...s.left, ...skipped])],
       reading: null,
       wanted: false,
       stale: s.parts.filter((p) => p.state === "read").some((p) => !parts.some((q) => q.key === p.key)) || parts.some((q) => !s.parts.some((p) => p.key === q.key)),

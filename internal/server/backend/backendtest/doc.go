@@ -17,6 +17,7 @@
 //   - Every file, piece of data and source of a stored context is evidence, of equal weight,
 //     its quote the first words; of documents page 1, of films and recordings second 1.
 //   - A file whose name has the word "broken" in it ends FAILED.
+//   - Of a file whose name has the word "partly" in it two members are skipped.
 //
 // Tokens of media are counted by MIME type: 258 an image and a page, 300 a second of
 // film and 25 a second of sound, every one of which is taken to last ten seconds.

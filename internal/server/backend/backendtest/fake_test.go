@@ -145,7 +145,7 @@ func TestRefusals(t *testing.T) {
 	_, err = f.Generate(t.Context(), r, nil)
 	wantKind(t, err, backend.Unsupported, "takes no VIDEO")
 	_, _, err = f.Embed(t.Context(), Text, []string{"a"}, 0)
-	wantKind(t, err, backend.Invalid, "does not embed")
+	wantKind(t, err, backend.Invalid, "makes no embeddings; ask one that does: handscroll")
 	boom := backend.Errorf(backend.Busy, "later")
 	f.Fail("Generate", boom)
 	if _, err := f.Generate(t.Context(), ask("x"), nil); err != boom {

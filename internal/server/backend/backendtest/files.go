@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -84,6 +85,10 @@ func (f *Fake) Append(ctx context.Context, owner, id string, offset int64, r io.
 	}
 	up.data = append(up.data, data...)
 	up.Size, up.touched = int64(len(up.data)), f.now()
+	var told *backend.Error
+	if errors.As(readErr, &told) {
+		return nil, told
+	}
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}

@@ -26,6 +26,9 @@ func (f *Fake) Generate(ctx context.Context, r *backend.Request, emit func(backe
 	if err != nil {
 		return nil, err
 	}
+	if err := r.Sampling.Check(); err != nil {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "response_format", Message: err.Error()}
+	}
 	f.cache(r, p)
 	f.mu.Lock()
 	f.requests = append(f.requests, r)
@@ -71,7 +74,7 @@ func (f *Fake) Generate(ctx context.Context, r *backend.Request, emit func(backe
 		}
 		res.Choices = append(res.Choices, c)
 	}
-	res.Usage = p.usage
+	res.Usage, res.Skipped = p.usage, p.skipped
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stats.AnswerTokens += int64(p.usage.Answer)
@@ -261,7 +264,7 @@ func (f *Fake) Embed(ctx context.Context, model string, texts []string, dims int
 		return nil, nil, err
 	}
 	if !m.Embeds {
-		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "model", Message: fmt.Sprintf("model %q does not embed", model)}
+		return nil, nil, backend.NoEmbeddings(model, f.models)
 	}
 	if dims < 0 || dims > m.EmbedDims {
 		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "dimensions", Message: fmt.Sprintf("model %q has vectors of at most %d dimensions", model, m.EmbedDims)}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/handscroll/handscroll"
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
@@ -34,6 +35,7 @@ type prompt struct {
 	units    []unit
 	sources  []source
 	usage    backend.Usage
+	skipped  backend.Skipped
 	question string
 }
 
@@ -69,7 +71,7 @@ func (f *Fake) prompt(r *backend.Request) (*prompt, error) {
 		if c.Model != r.Model {
 			return nil, &backend.Error{Kind: backend.Invalid, Param: "model", Message: fmt.Sprintf("cached content %q was made with model %q, not %q", c.ID, c.Model, r.Model)}
 		}
-		p.units, p.sources = slices.Clone(c.prompt), slices.Clone(c.sources)
+		p.units, p.sources, p.skipped = slices.Clone(c.prompt), slices.Clone(c.sources), c.Skipped
 	}
 	p.words(r.System)
 	for _, t := range r.Tools {
@@ -134,6 +136,9 @@ func (f *Fake) part(p *prompt, owner string, part backend.Part, where string) er
 	s := source{name: cmp.Or(name, fmt.Sprintf("part-%d", len(p.sources)+1)), kind: kindOf(mime), data: data}
 	if !slices.Contains(p.model.Media, s.kind) {
 		return &backend.Error{Kind: backend.Unsupported, Param: where, Message: fmt.Sprintf("model %q takes no %s (%s)", p.model.ID, s.kind, mime)}
+	}
+	if strings.Contains(s.name, "partly") {
+		p.skipped.Add(handscroll.Skipped{Source: s.name + "/a.bin", Reason: "binary"}, handscroll.Skipped{Source: s.name + "/b.zip", Reason: "encrypted"})
 	}
 	length := mediaLength
 	if part.End > 0 {

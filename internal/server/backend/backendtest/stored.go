@@ -35,7 +35,7 @@ func (f *Fake) Store(ctx context.Context, s backend.NewStored, emit func(backend
 	now := f.now()
 	c := &held{prompt: p.units, sources: p.sources, Stored: backend.Stored{
 		ID: f.next("context"), Owner: s.Owner, Model: s.Model, Name: s.Name, Created: now, Updated: now,
-		Tokens: p.usage.Prompt, ByKind: p.usage.ByKind,
+		Tokens: p.usage.Prompt, ByKind: p.usage.ByKind, Skipped: p.skipped,
 	}}
 	if ttl := cmp.Or(s.TTL, DefaultTTL); ttl > 0 {
 		c.Expires = now.Add(ttl)
