@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -29,7 +30,7 @@ type serveFlags struct {
 
 	quota, keyQuota, memory, maxBody, maxFile size
 	queue, connections                        int
-	timeout, grace, ttl, fileTTL              time.Duration
+	timeout, maxWait, grace, ttl, fileTTL     time.Duration
 
 	cors, hosts       []string
 	tlsCert, tlsKey   string
@@ -67,7 +68,8 @@ The first Ctrl-C lets running requests finish, the second ends at once.`,
 	fs.Var(&f.quota, "quota", "disk for contexts and files (default: a tenth of what is free, at most 50 GiB)")
 	fs.Var(&f.keyQuota, "key-quota", "disk for the files and stored contexts of one API key (default: half of --quota)")
 	fs.Var(&f.memory, "memory", "memory for contexts in use (default: most of what is free)")
-	fs.IntVar(&f.queue, "queue", 256, "requests that may wait; more are told to come back")
+	fs.IntVar(&f.queue, "queue", 256, "questions that may wait, and as many long texts; more are told to come back")
+	fs.DurationVar(&f.maxWait, "max-wait", 30*time.Second, "longest wait for a turn; who would wait longer is told to come back; 0 is as long as it takes")
 	fs.IntVar(&f.connections, "max-connections", 1024, "connections at once; more wait")
 	fs.DurationVar(&f.timeout, "timeout", 0, "longest time for a request, such as 10m (default: as long as it takes)")
 	fs.DurationVar(&f.grace, "grace", 30*time.Second, "time that running requests have after Ctrl-C")
@@ -110,7 +112,7 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 	defer l.Close()
 	b, err := local.New(local.Options{
 		Dir: dir, Models: models, Quota: int64(f.quota), OwnerQuota: int64(f.keyQuota), MaxMemory: int64(f.memory), Queue: f.queue,
-		Threads: f.threads, MaxFile: int64(f.maxFile), DefaultTTL: f.ttl, FileTTL: f.fileTTL, Log: log,
+		MaxWait: cmp.Or(f.maxWait, -1), Threads: f.threads, MaxFile: int64(f.maxFile), DefaultTTL: f.ttl, FileTTL: f.fileTTL, Log: log,
 	})
 	if err != nil {
 		return err
@@ -153,7 +155,7 @@ func (f *serveFlags) check(logs io.Writer) (log *slog.Logger, models []local.Mod
 		n, least int64
 	}{
 		{"threads", int64(f.threads), 0}, {"queue", int64(f.queue), 1}, {"max-connections", int64(f.connections), 1},
-		{"timeout", int64(f.timeout), 0}, {"grace", int64(f.grace), 0}, {"ttl", int64(f.ttl), 1},
+		{"timeout", int64(f.timeout), 0}, {"max-wait", int64(f.maxWait), 0}, {"grace", int64(f.grace), 0}, {"ttl", int64(f.ttl), 1},
 		{"file-ttl", int64(f.fileTTL), 1},
 	} {
 		if least.n < least.least {

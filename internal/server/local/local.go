@@ -37,7 +37,8 @@ type Options struct {
 	OwnerQuota int64
 	// MaxMemory bounds what contexts in use take; 0 is 9/10 of what is free.
 	MaxMemory  int64
-	Queue      int           // requests that may wait; 0 is 256
+	Queue      int           // questions that may wait, and long texts; 0 is 256
+	MaxWait    time.Duration // for a turn; who would wait longer is refused at once. 0 is 30 s, negative is as long as it takes
 	Threads    int           // that read at once; 0 is GOMAXPROCS
 	MaxFile    int64         // bytes of an uploaded file; 0 is 2 GiB
 	DefaultTTL time.Duration // of stored contexts whose client says nothing; 0 is an hour
@@ -55,6 +56,7 @@ type ModelSpec struct {
 
 const (
 	defaultQueue   = 256
+	defaultMaxWait = 30 * time.Second
 	defaultMaxFile = 2 << 30
 	defaultTTL     = time.Hour
 	defaultFileTTL = 48 * time.Hour // as in Gemini's API
@@ -98,6 +100,9 @@ func New(o Options) (*Backend, error) {
 	}
 	if o.Queue <= 0 {
 		o.Queue = defaultQueue
+	}
+	if o.MaxWait == 0 {
+		o.MaxWait = defaultMaxWait
 	}
 	if o.MaxFile <= 0 {
 		o.MaxFile = defaultMaxFile

@@ -451,18 +451,18 @@ func TestQuestionsGoFirst(t *testing.T) {
 func TestBusy(t *testing.T) {
 	g := &gate{limit: [2]int{1, 1}, queue: 1}
 	ctx, cancel := context.WithCancel(t.Context())
-	p, err := g.enter(ctx, quick, nil)
+	p, err := g.enter(ctx, quick, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := make(chan struct{})
 	second := make(chan error)
 	go func() {
-		_, err := g.enter(ctx, quick, func() error { close(told); return nil })
+		_, err := g.enter(ctx, quick, 0, func() error { close(told); return nil })
 		second <- err
 	}()
 	<-told
-	_, err = g.enter(ctx, quick, nil)
+	_, err = g.enter(ctx, quick, 0, nil)
 	wantKind(t, err, backend.Busy)
 	var e *backend.Error
 	if errors.As(err, &e) && e.RetryAfter < time.Second {
@@ -473,7 +473,7 @@ func TestBusy(t *testing.T) {
 		t.Error(err)
 	}
 	cancel()
-	if _, err := g.enter(ctx, quick, nil); !errors.Is(err, context.Canceled) {
+	if _, err := g.enter(ctx, quick, 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is done: %v", err)
 	}
 	if g.running != [2]int{1, 0} || len(g.waiting[quick]) != 0 {

@@ -48,7 +48,7 @@ func (b *Backend) openModel(spec ModelSpec) (*model, error) {
 			return nil, err
 		}
 	}
-	m.gate = &gate{queue: b.opts.Queue}
+	m.gate = &gate{queue: b.opts.Queue, most: max(0, b.opts.MaxWait)}
 	m.gate.limit = [2]int{quick: max(2, runtime.GOMAXPROCS(0)), long: 4}
 	if !native {
 		m.gate.limit = [2]int{quick: 32, long: 8} // they share passes

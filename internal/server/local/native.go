@@ -87,15 +87,44 @@ func question(list []backend.Message) (message, part int) {
 	return -1, -1
 }
 
-// classOf says what reading a prompt takes.
-func (b *Backend) classOf(p *prompt) class {
-	size := int64(0)
+// admit lets a prompt in.
+func (b *Backend) admit(ctx context.Context, m *model, p *prompt, emit func(backend.Event) error) (*pass, error) {
+	c, tokens := b.workOf(p)
+	return m.gate.enter(ctx, c, tokens, waiting(emit))
+}
+
+const (
+	// textBytes is how many bytes of text are a token, about.
+	textBytes = 4
+	// mediaBytes is the same of pictures, films and documents. What they hold is known
+	// when they are opened; this is a guess before.
+	mediaBytes = 256
+)
+
+// workOf says what reading a prompt takes: the class, and about how many tokens. What
+// others read already is work of theirs.
+func (b *Backend) workOf(p *prompt) (c class, tokens int) {
+	var size, work int64
 	for _, u := range b.entries.missing(p.units, false) {
-		if size += u.size; size > longBytes || u.long() {
-			return long
+		per := int64(textBytes)
+		if u.long() {
+			c, per = long, mediaBytes
+		}
+		if size += u.size; size > longBytes {
+			c = long
+		}
+		if !b.entries.isReading(u) {
+			work += u.size / per
 		}
 	}
-	return quick
+	return c, int(work)
+}
+
+// isReading reports whether somebody reads a unit.
+func (s *entries) isReading(u *unit) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reading[u.key] != nil
 }
 
 func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Request, emit func(backend.Event) error) (*backend.Response, error) {
@@ -111,7 +140,7 @@ func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Reque
 	if r.Progress {
 		j.emit = emit
 	}
-	if j.pass, err = m.gate.enter(ctx, b.classOf(p), waiting(j.emit)); err != nil {
+	if j.pass, err = b.admit(ctx, m, p, j.emit); err != nil {
 		return nil, err
 	}
 	defer func() { j.pass.exit() }()
@@ -124,7 +153,11 @@ func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Reque
 		return nil, err
 	}
 	b.count.prompt(g.tokens, g.cached)
-	return b.ask(ctx, m, r, p.question, g, emit)
+	out, err := b.ask(ctx, m, r, p.question, g, emit)
+	if err == nil {
+		j.pass.answered()
+	}
+	return out, err
 }
 
 // ask answers a question from what was gathered.

@@ -224,6 +224,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 		s.b.count.read(int64(max(0, e.c.Tokens()-before)), time.Since(begin))
 	}()
 	err = e.c.Read(ctx, o.list, func(p handscroll.Progress) {
+		j.pass.reached(p)
 		if err := t.report(p); err != nil {
 			stop(err)
 			return

@@ -217,7 +217,7 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "contents", Message: "there is nothing to store: add a text or a file"}
 	}
 	j := &job{m: m, p: pr.p, emit: emit, owner: n.Owner}
-	if j.pass, err = m.gate.enter(ctx, b.classOf(pr.p), waiting(emit)); err != nil {
+	if j.pass, err = b.admit(ctx, m, pr.p, emit); err != nil {
 		return nil, err
 	}
 	defer func() { j.pass.exit() }()
