@@ -137,16 +137,23 @@ const (
 	resident   = "process_resident_memory_bytes"
 )
 
-// settle waits until the server does nothing and has at most so many goroutines, and
-// returns its numbers then. It gives up after a minute.
-func (s *server) settle(most float64) (map[string]float64, error) {
+// settle waits until the server does nothing and is well, and returns its numbers then.
+// It gives up after a minute.
+func (s *server) settle(well func(n map[string]float64) bool) (map[string]float64, error) {
 	s.t.Helper()
 	var n map[string]float64
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		n = s.numbers()
-		if n[inFlight] == 1 && n[waiting] == 0 && n[running] == 0 && n[goroutines] <= most { // one is that for the numbers
+		if n[inFlight] == 1 && n[waiting] == 0 && n[running] == 0 && well(n) { // one is that for the numbers
 			return n, nil
 		}
 	}
-	return n, fmt.Errorf("%.0f requests, %.0f waiting, %.0f running, %.0f goroutines", n[inFlight]-1, n[waiting], n[running], n[goroutines])
+	return n, errors.New(state(n))
+}
+
+const mib = 1 << 20
+
+func state(n map[string]float64) string {
+	return fmt.Sprintf("%.0f requests, %.0f waiting, %.0f running, %.0f goroutines, %.0f MiB of memory, %.0f MiB on disk",
+		n[inFlight]-1, n[waiting], n[running], n[goroutines], n[resident]/mib, n[onDisk]/mib)
 }

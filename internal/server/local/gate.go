@@ -14,25 +14,44 @@ import (
 type class int
 
 const (
-	quick class = iota // a question, with little to be read
-	long               // much is to be read
+	quick   class = iota // a question, with little to be read
+	middle               // some pages are to be read
+	long                 // much is to be read
+	classes              // how many there are
 )
+
+// Bounds of the classes, in tokens that are to be read. Places of each are apart:
+// questions do not wait for pages, nor pages for books.
+const (
+	quickTokens  = 2 << 10
+	middleTokens = 32 << 10
+)
+
+func classOf(tokens int) class {
+	switch {
+	case tokens <= quickTokens:
+		return quick
+	case tokens <= middleTokens:
+		return middle
+	}
+	return long
+}
 
 // gate lets requests in, a number of each class at a time, in the order that they
 // came. Those that wait are bounded: their number, and by what is ahead of them how
 // long they would wait.
 type gate struct {
-	limit [2]int
+	limit [classes]int
 	queue int           // of a class, that may wait
 	most  time.Duration // that one may wait; 0 is as long as it takes
 
 	mu      sync.Mutex
-	running [2]int
-	waiting [2][]*ticket
-	inside  [2]int // of waiting: they have been let in before, in another class
-	starved [2]int // of running: they wait for memory, which those inside may have
+	running [classes]int
+	waiting [classes][]*ticket
+	inside  [classes]int // of waiting: they have been let in before, in another class
+	starved [classes]int // of running: they wait for memory, which those inside may have
 	refused int64
-	load    [2]load
+	load    [classes]load
 }
 
 // load is what a class has to do and how fast it does it, in tokens that are read.

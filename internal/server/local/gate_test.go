@@ -19,7 +19,7 @@ import (
 func TestMemoryAndPlaces(t *testing.T) {
 	b := open(t, Options{})
 	m := b.models[0]
-	m.gate.limit = [2]int{1, 1}
+	m.gate.limit = [classes]int{1, 1, 1}
 	hay := text(haystack(1, 24<<10, gateLine))
 	first := generate(t, b, request(hay, text(gateAsk)))
 	need := int64(first.Usage.Prompt * m.native.EntryBytes())
@@ -68,7 +68,7 @@ func TestMemoryAndPlaces(t *testing.T) {
 	if err := <-small; err != nil {
 		t.Error(err)
 	}
-	if m.gate.running != [2]int{} || m.gate.starved != [2]int{} || m.gate.inside != [2]int{} {
+	if m.gate.running != [classes]int{} || m.gate.starved != [classes]int{} || m.gate.inside != [classes]int{} {
 		t.Errorf("running %v, starved %v, %v inside", m.gate.running, m.gate.starved, m.gate.inside)
 	}
 }
@@ -88,7 +88,7 @@ func half() handscroll.Progress { return handscroll.Progress{Bytes: 1, Total: 2}
 // Who would wait longer than is allowed is refused at once, and told when to come back.
 func TestRefusedByWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gate{limit: [2]int{2, 1}, queue: 9, most: 30 * time.Second}
+		g := &gate{limit: [classes]int{2, 1, 1}, queue: 9, most: 30 * time.Second}
 		reader := enterNow(t, g, long, 10_000)
 		time.Sleep(10 * time.Second)
 		reader.reached(half()) // 500 tokens a second; 5,128 are left
@@ -148,7 +148,7 @@ func TestRefusedByWait(t *testing.T) {
 		enterNow(t, g, quick, 100).exit()
 		reader.exit()
 		synctest.Wait()
-		if g.load[long].ahead > 1e-6 || g.load[quick].ahead > 1e-6 || g.running != [2]int{} {
+		if g.load[long].ahead > 1e-6 || g.load[quick].ahead > 1e-6 || g.running != [classes]int{} {
 			t.Errorf("load %+v, running %v", g.load, g.running)
 		}
 	})
@@ -157,7 +157,7 @@ func TestRefusedByWait(t *testing.T) {
 // Nothing is known of how fast reading is: the wait itself is bounded.
 func TestWaitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := &gate{limit: [2]int{1, 1}, queue: 9, most: 30 * time.Second}
+		g := &gate{limit: [classes]int{1, 1, 1}, queue: 9, most: 30 * time.Second}
 		first := enterNow(t, g, long, 1000)
 		begin := time.Now()
 		_, err := g.enter(t.Context(), long, 1000, nil)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -87,6 +88,9 @@ type Backend struct {
 	mu       sync.Mutex
 	closing  bool
 	requests sync.WaitGroup // that run
+	active   int            // of requests
+	idle     *time.Timer    // to give memory back; stopped while any runs
+	freed    int64          // tokens that had been read when it was given back
 	running  sync.WaitGroup // work in the background
 }
 
@@ -133,6 +137,8 @@ func New(o Options) (*Backend, error) {
 	}
 	b := &Backend{opts: o, log: o.Log, lock: lock}
 	b.life, b.stop = context.WithCancel(context.Background())
+	b.idle = time.AfterFunc(idleMemory, b.freeMemory)
+	b.idle.Stop()
 	if err := b.open(); err != nil {
 		b.stop()
 		return nil, errors.Join(err, b.closeModels(), lock.Close())
@@ -212,13 +218,43 @@ func (b *Backend) begin(ctx context.Context) (_ context.Context, done func(), er
 		return nil, nil, errClosing()
 	}
 	b.requests.Add(1)
+	b.active++
+	b.idle.Stop()
 	ctx, cancel := context.WithCancel(ctx)
 	release := context.AfterFunc(b.life, cancel)
 	return ctx, func() {
 		release()
 		cancel()
-		b.requests.Done()
+		b.end()
 	}, nil
+}
+
+func (b *Backend) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requests.Done()
+	if b.active--; b.active == 0 && !b.closing && b.count.readTokens.Load()-b.freed > worthFreeing {
+		b.idle.Reset(idleMemory)
+	}
+}
+
+const (
+	// idleMemory is how long nothing must be asked before memory is given back.
+	idleMemory = 5 * time.Second
+	// worthFreeing is how many tokens must have been read meanwhile.
+	worthFreeing = 16 << 10
+)
+
+// freeMemory gives the system back what much reading has taken: the collector would
+// keep it for minutes.
+func (b *Backend) freeMemory() {
+	b.mu.Lock()
+	quiet := b.active == 0
+	b.freed = b.count.readTokens.Load()
+	b.mu.Unlock()
+	if quiet {
+		debug.FreeOSMemory()
+	}
 }
 
 func errClosing() *backend.Error {

@@ -449,7 +449,7 @@ func TestQuestionsGoFirst(t *testing.T) {
 }
 
 func TestBusy(t *testing.T) {
-	g := &gate{limit: [2]int{1, 1}, queue: 1}
+	g := &gate{limit: [classes]int{1, 1, 1}, queue: 1}
 	ctx, cancel := context.WithCancel(t.Context())
 	p, err := g.enter(ctx, quick, 0, nil)
 	if err != nil {
@@ -476,7 +476,7 @@ func TestBusy(t *testing.T) {
 	if _, err := g.enter(ctx, quick, 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is done: %v", err)
 	}
-	if g.running != [2]int{1, 0} || len(g.waiting[quick]) != 0 {
+	if g.running != [classes]int{quick: 1} || len(g.waiting[quick]) != 0 {
 		t.Errorf("running %v, waiting %v", g.running, g.waiting)
 	}
 }

@@ -49,9 +49,9 @@ func (b *Backend) openModel(spec ModelSpec) (*model, error) {
 		}
 	}
 	m.gate = &gate{queue: b.opts.Queue, most: max(0, b.opts.MaxWait)}
-	m.gate.limit = [2]int{quick: max(2, runtime.GOMAXPROCS(0)), long: 4}
+	m.gate.limit = [classes]int{quick: max(2, runtime.GOMAXPROCS(0)), middle: 4, long: 4}
 	if !native {
-		m.gate.limit = [2]int{quick: 32, long: 8} // they share passes
+		m.gate.limit = [classes]int{quick: 32, middle: 8, long: 8} // they share passes
 	}
 	if native {
 		return m, m.openNative(spec.Path, b.opts.MaxMemory)

@@ -104,20 +104,20 @@ const (
 // workOf says what reading a prompt takes: the class, and about how many tokens. What
 // others read already is work of theirs.
 func (b *Backend) workOf(p *prompt) (c class, tokens int) {
-	var size, work int64
+	all, media := 0, false
 	for _, u := range b.entries.missing(p.units, false) {
-		per := int64(textBytes)
+		n := int(u.size / textBytes)
 		if u.long() {
-			c, per = long, mediaBytes
+			n, media = int(u.size/mediaBytes), true
 		}
-		if size += u.size; size > longBytes {
-			c = long
-		}
-		if !b.entries.isReading(u) {
-			work += u.size / per
+		if all += n; !b.entries.isReading(u) {
+			tokens += n
 		}
 	}
-	return c, int(work)
+	if media {
+		return long, tokens
+	}
+	return classOf(all), tokens
 }
 
 // isReading reports whether somebody reads a unit.

@@ -206,7 +206,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 		e.c = j.m.native.NewContext(opts)
 	}
 	turn := &reader{t: &s.b.turns}
-	if j.pass.c == long {
+	if j.pass.c != quick {
 		if err := turn.take(ctx); err != nil {
 			return true, err
 		}
@@ -229,7 +229,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 			stop(err)
 			return
 		}
-		if j.pass.c == long {
+		if j.pass.c != quick {
 			if err := turn.pause(ctx); err != nil {
 				stop(err)
 			}

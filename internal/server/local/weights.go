@@ -209,11 +209,7 @@ func (b *Backend) generateWeights(ctx context.Context, m *model, r *backend.Requ
 // admit lets a prompt in, by what of it is to be read.
 func (g *generation) admit(ctx context.Context, emit func(backend.Event) error) (*pass, error) {
 	fresh := len(g.ids) - g.b.sessions.common(g.m, g.r.Owner, g.ids)
-	c := quick
-	if fresh > longTokens {
-		c = long
-	}
-	return g.m.gate.enter(ctx, c, fresh, waiting(emit))
+	return g.m.gate.enter(ctx, classOf(fresh), fresh, waiting(emit))
 }
 
 // common is how many of a prompt's tokens need not be read, as it is now.
@@ -234,9 +230,6 @@ const (
 	// defaultAnswer bounds answers of requests that do not: memory is set aside.
 	defaultAnswer = 8192
 )
-
-// longTokens is a prompt that takes long to read.
-const longTokens = 2048
 
 // prompt makes the request's tokens.
 func (g *generation) prompt(ctx context.Context) (map[backend.Modality]int, error) {
