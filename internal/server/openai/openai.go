@@ -129,7 +129,8 @@ func readJSON(r *http.Request, v any) error {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
 		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		var known *backend.Error
+		if errors.As(err, &tooLarge) || errors.As(err, &known) {
 			return err
 		}
 		return &backend.Error{Kind: backend.Invalid, Message: "the body could not be read to its end", Err: err}
