@@ -115,13 +115,15 @@ type pass struct {
 	c    class
 	read float64 // tokens that are to be read
 	work float64 // that is left, answering included
+	// release gives back the memory that reading takes; nil if it takes none.
+	release func()
 }
 
 // enter waits for its turn to read so many tokens and answer. It refuses one that
 // would wait for longer than is allowed, or than its context has time. waits is
 // called, if not nil, once if there is a wait.
 func (g *gate) enter(ctx context.Context, c class, tokens int, waits func() error) (*pass, error) {
-	p := &pass{g, c, float64(tokens), float64(tokens) + askWork}
+	p := &pass{g: g, c: c, read: float64(tokens), work: float64(tokens) + askWork}
 	g.mu.Lock()
 	g.tick(c)
 	if g.running[c] < g.limit[c] && len(g.waiting[c]) == 0 {
@@ -290,7 +292,7 @@ func (p *pass) turn(ctx context.Context, c class) error {
 	if g.running[c]-g.starved[c] < g.limit[c] {
 		g.running[c]++
 		g.mu.Unlock()
-		*p = pass{g, c, 0, askWork}
+		*p = pass{g: g, c: c, work: askWork}
 		return nil
 	}
 	t := &ticket{make(chan struct{}), true, askWork}
@@ -304,7 +306,7 @@ func (p *pass) turn(ctx context.Context, c class) error {
 	if err := g.wait(ctx, c, t, nil); err != nil {
 		return err
 	}
-	*p = pass{g, c, 0, askWork}
+	*p = pass{g: g, c: c, work: askWork}
 	return nil
 }
 
@@ -336,6 +338,9 @@ func (p *pass) exit() {
 		return
 	}
 	p.g = nil
+	if p.release != nil {
+		p.release()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.tick(p.c)

@@ -36,7 +36,8 @@ type Options struct {
 	// owners are told apart ("" is nobody in particular); 0 is half of Quota. What was
 	// read besides makes way for others and does not count.
 	OwnerQuota int64
-	// MaxMemory bounds what contexts in use take; 0 is 9/10 of what is free.
+	// MaxMemory bounds what requests take: an eighth is for opening and tokenising what
+	// they hold, the rest for contexts in use. 0 is 9/10 of what is free.
 	MaxMemory  int64
 	Queue      int           // questions that may wait, and long texts; 0 is 256
 	MaxWait    time.Duration // for a turn; who would wait longer is refused at once. 0 is 30 s, negative is as long as it takes
@@ -78,6 +79,7 @@ type Backend struct {
 	sessions *sessions
 	stored   *shelf
 	turns    turns
+	scratch  scratch
 	count    counters
 	roomMu   sync.Mutex // held while room is made and set aside
 	quota    int64      // bytes on disk
@@ -157,6 +159,11 @@ func (b *Backend) open() error {
 	}
 	if b.memory = b.opts.MaxMemory; b.memory <= 0 {
 		b.memory = handscroll.FreeMemory()
+	}
+	b.scratch.most = max(0, b.opts.MaxWait)
+	if b.memory > 0 {
+		b.scratch.limit = max(leastScratch, b.memory/scratchShare)
+		b.memory -= b.memory / scratchShare
 	}
 	err := b.findQuota()
 	if err != nil {

@@ -194,7 +194,7 @@ func TestRefused(t *testing.T) {
 		"file":      {request(backend.Part{File: "nope"}, text("?")), backend.NotFound, []string{"nope"}},
 		"context":   {ask(func(r *backend.Request) { r.Context = "nope" }), backend.NotFound, []string{"nope"}},
 		"binary":    {request(backend.Part{Data: []byte("\x00\x01\x02\x03\xff\xfe\x00\x00")}, text(gateAsk)), backend.Unsupported, []string{"file 1.bin"}},
-		"too long":  {request(text(haystack(1, 64<<10, gateLine)), text(gateAsk)), backend.TooLong, []string{"tokens", fmt.Sprint(1 << 20 / 140)}},
+		"too long":  {request(text(haystack(1, 64<<10, gateLine)), text(gateAsk)), backend.TooLong, []string{"tokens", fmt.Sprint((1<<20 - 1<<17) / 140)}},
 		"role":      {&backend.Request{Model: "handscroll", Logprobs: -1, Messages: append([]backend.Message{{Role: "robot"}}, say(text("?"))...)}, backend.Invalid, []string{"robot"}},
 		"n":         {ask(func(r *backend.Request) { r.Count = 99 }), backend.Invalid, []string{"16"}},
 		"bad image": {request(backend.Part{Data: []byte("\x89PNG\r\n\x1a\nrubbish and more rubbish")}, text("What does it say?")), backend.Unsupported, []string{"image 1.png"}},

@@ -74,6 +74,7 @@ func (m *model) openNative(path string, memory int64) (err error) {
 	if memory <= 0 {
 		memory = handscroll.FreeMemory()
 	}
+	memory -= memory / scratchShare
 	m.InputLimit = 10_000_000
 	if memory > 0 {
 		m.InputLimit = min(m.InputLimit, int(memory/int64(m.native.EntryBytes())))

@@ -90,7 +90,15 @@ func question(list []backend.Message) (message, part int) {
 // admit lets a prompt in.
 func (b *Backend) admit(ctx context.Context, m *model, p *prompt, emit func(backend.Event) error) (*pass, error) {
 	c, tokens := b.workOf(p)
-	return m.gate.enter(ctx, c, tokens, waiting(emit))
+	pass, err := m.gate.enter(ctx, c, tokens, waiting(emit))
+	if err != nil {
+		return nil, err
+	}
+	if pass.release, err = b.scratch.take(ctx, scratchOf(b.entries.missing(p.units, false))); err != nil {
+		pass.exit()
+		return nil, err
+	}
+	return pass, nil
 }
 
 const (
@@ -252,6 +260,11 @@ func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request)
 	if err := pr.messages(ctx, r.Messages, -1, -1); err != nil {
 		return nil, err
 	}
+	done, err := b.scratch.take(ctx, scratchOf(b.entries.missing(pr.p.units, false)))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	u := &backend.Usage{ByKind: map[backend.Modality]int{}, CachedBy: map[backend.Modality]int{}}
 	for _, unit := range pr.p.units {
 		if rec := b.entries.find(unit.key); rec != nil {

@@ -233,6 +233,11 @@ const (
 
 // prompt makes the request's tokens.
 func (g *generation) prompt(ctx context.Context) (map[backend.Modality]int, error) {
+	done, err := g.b.scratch.take(ctx, g.b.scratchFor(g.r))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if g.r.Raw {
 		g.text = rawText(g.r)
 		if g.text == "" {
@@ -544,10 +549,15 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 	if dims < 0 || dims > m.EmbedDims {
 		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "dimensions", Message: fmt.Sprintf("the vectors of %s have %d dimensions; %d were asked for", id, m.EmbedDims, dims)}
 	}
-	size := 0
+	size, longest := 0, 0
 	for _, text := range texts {
-		size += len(text)
+		size, longest = size+len(text), max(longest, len(text))
 	}
+	memory, err := b.scratch.take(ctx, textScratch(int64(longest))) // one after the other
+	if err != nil {
+		return nil, nil, err
+	}
+	defer memory()
 	p, err := m.gate.enter(ctx, quick, size/textBytes, nil)
 	if err != nil {
 		return nil, nil, err
@@ -589,6 +599,11 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 // session.
 func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStored, emit func(backend.Event) error) (out *backend.Stored, err error) {
 	r := &backend.Request{Model: n.Model, Owner: n.Owner, System: n.System, Messages: n.Messages, Tools: n.Tools, ToolChoice: n.ToolChoice, Logprobs: -1}
+	done, err := b.scratch.take(ctx, b.scratchFor(r))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	d, err := b.dialogue(ctx, m, r)
 	if err != nil {
 		return nil, err
@@ -613,6 +628,7 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	if err != nil {
 		return nil, err
 	}
+	done()
 	if len(ids) == 0 || len(ids) >= m.InputLimit {
 		return nil, tooLong(len(ids), m)
 	}
