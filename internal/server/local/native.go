@@ -33,6 +33,9 @@ func checkNative(m *model, r *backend.Request) error {
 
 // nativePrompt makes the prompt of a request. It must be released.
 func (b *Backend) nativePrompt(ctx context.Context, m *model, r *backend.Request) (*prompt, error) {
+	if last, _ := question(r.Messages); last < 0 {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "messages", Message: "no message of the user has a text: the last one is the question"}
+	}
 	pr := b.newPrompter(m, r.Owner)
 	if err := b.fillPrompt(ctx, pr, r); err != nil {
 		pr.p.release()
@@ -41,6 +44,7 @@ func (b *Backend) nativePrompt(ctx context.Context, m *model, r *backend.Request
 	return pr.p, nil
 }
 
+// fillPrompt adds what a request holds. Where nothing is asked there is no question.
 func (b *Backend) fillPrompt(ctx context.Context, pr *prompter, r *backend.Request) error {
 	if r.Context != "" {
 		s, err := b.stored.find(r.Owner, r.Context)
@@ -56,7 +60,7 @@ func (b *Backend) fillPrompt(ctx context.Context, pr *prompter, r *backend.Reque
 	given := len(pr.p.units)
 	last, at := question(r.Messages)
 	if last < 0 {
-		return &backend.Error{Kind: backend.Invalid, Param: "messages", Message: "no message of the user has a text: the last one is the question"}
+		return pr.messages(ctx, r.Messages, -1, -1)
 	}
 	text := r.Messages[last].Parts[at].Text
 	// The head of the text stands where the text stood.
@@ -168,13 +172,19 @@ func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Reque
 	return out, err
 }
 
+// questionTokens is how long a question is. The token that parts of a context begin with
+// is not counted: the engine does not give it one.
+func (m *model) questionTokens(question string) int {
+	return m.native.CountTokens([]byte(question)) - 1
+}
+
 // ask answers a question from what was gathered.
 func (b *Backend) ask(ctx context.Context, m *model, r *backend.Request, question string, g *gathered, emit func(backend.Event) error) (*backend.Response, error) {
 	defer b.turns.ask()()
 	most := min(nativeAnswer, r.Sampling.MaxTokens)
 	begin := time.Now()
 	a := &handscroll.Answer{Text: handscroll.NotFound}
-	a.Usage.PromptTokens = m.native.CountTokens([]byte(question))
+	a.Usage.PromptTokens = m.questionTokens(question)
 	if len(g.picks) > 0 {
 		c := m.native.Join(handscroll.ContextOptions{Threads: b.opts.Threads, MaxAnswer: most}, g.picks...)
 		var err error
@@ -245,19 +255,7 @@ func waiting(emit func(backend.Event) error) func() error {
 func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request) (*backend.Usage, error) {
 	pr := b.newPrompter(m, r.Owner)
 	defer func() { pr.p.release() }()
-	if r.Context != "" {
-		s, err := b.stored.find(r.Owner, r.Context)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.fits(m); err != nil {
-			return nil, err
-		}
-		pr.stored(s)
-	}
-	pr.text(r.System, "system", "system")
-	// The question's text is counted like any other.
-	if err := pr.messages(ctx, r.Messages, -1, -1); err != nil {
+	if err := b.fillPrompt(ctx, pr, r); err != nil {
 		return nil, err
 	}
 	done, err := b.scratch.take(ctx, scratchOf(b.entries.missing(pr.p.units, false)))
@@ -297,6 +295,10 @@ func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request)
 			}
 		}
 		release()
+	}
+	if pr.p.question != "" {
+		n := m.questionTokens(pr.p.question)
+		u.Prompt, u.ByKind[backend.Text] = u.Prompt+n, u.ByKind[backend.Text]+n
 	}
 	return u, nil
 }
