@@ -65,7 +65,7 @@ const (
 var statList = []stat{
 	{"queue_waiting", "Requests that wait to be started.", gauge, func(s *backend.Stats) float64 { return float64(s.Waiting) }},
 	{"requests_running", "Requests that the engine works on.", gauge, func(s *backend.Stats) float64 { return float64(s.Running) }},
-	{"requests_refused_total", "Requests refused because the queue was full.", counter, func(s *backend.Stats) float64 { return float64(s.Refused) }},
+	{"requests_refused_total", "Requests refused because too many wait, or they would wait too long.", counter, func(s *backend.Stats) float64 { return float64(s.Refused) }},
 	{"prefill_tokens_total", "Tokens of prompts that were read.", counter, func(s *backend.Stats) float64 { return float64(s.ReadTokens) }},
 	{"prefill_seconds_total", "Time spent on reading, all requests together.", counter, func(s *backend.Stats) float64 { return s.ReadSeconds }},
 	{"cached_tokens_total", "Tokens of prompts that did not have to be read.", counter, func(s *backend.Stats) float64 { return float64(s.CachedTokens) }},

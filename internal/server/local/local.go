@@ -212,6 +212,7 @@ func (b *Backend) Close(ctx context.Context) error {
 		return nil
 	}
 	b.closing = true
+	b.idle.Stop()
 	b.mu.Unlock()
 	return b.shut(ctx)
 }
