@@ -413,6 +413,9 @@ func (b *Backend) Content(ctx context.Context, owner, id string) (_ io.ReadSeekC
 		b.files.unuse(r)
 		return nil, b.diskError("opening the file", err)
 	}
+	// Who does not close it is waited for no longer than reading goes on.
+	done = sync.OnceFunc(done)
+	context.AfterFunc(ctx, done)
 	return &content{f, ctx, sync.OnceFunc(func() { release(); done() })}, nil
 }
 
