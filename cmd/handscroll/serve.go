@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/handscroll/handscroll"
 	"github.com/handscroll/handscroll/internal/server"
 	"github.com/handscroll/handscroll/internal/server/backend"
 	"github.com/handscroll/handscroll/internal/server/gemini"
@@ -29,7 +31,7 @@ type serveFlags struct {
 
 	quota, keyQuota, memory, maxBody, maxFile size
 	queue, connections                        int
-	timeout, grace, ttl, fileTTL              time.Duration
+	timeout, maxWait, grace, ttl, fileTTL     time.Duration
 
 	cors, hosts       []string
 	tlsCert, tlsKey   string
@@ -66,8 +68,9 @@ The first Ctrl-C lets running requests finish, the second ends at once.`,
 	f.data.add(cmd)
 	fs.Var(&f.quota, "quota", "disk for contexts and files (default: a tenth of what is free, at most 50 GiB)")
 	fs.Var(&f.keyQuota, "key-quota", "disk for the files and stored contexts of one API key (default: half of --quota)")
-	fs.Var(&f.memory, "memory", "memory for contexts in use (default: most of what is free)")
-	fs.IntVar(&f.queue, "queue", 256, "requests that may wait; more are told to come back")
+	fs.Var(&f.memory, "memory", "memory for requests: their bodies, what they open, and contexts in use (default: most of what is free)")
+	fs.IntVar(&f.queue, "queue", 256, "questions that may wait, and as many long texts; more are told to come back")
+	fs.DurationVar(&f.maxWait, "max-wait", 30*time.Second, "longest wait for a turn; who would wait longer is told to come back; 0 is as long as it takes")
 	fs.IntVar(&f.connections, "max-connections", 1024, "connections at once; more wait")
 	fs.DurationVar(&f.timeout, "timeout", 0, "longest time for a request, such as 10m (default: as long as it takes)")
 	fs.DurationVar(&f.grace, "grace", 30*time.Second, "time that running requests have after Ctrl-C")
@@ -108,9 +111,10 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 		return fmt.Errorf("--addr: %w", err)
 	}
 	defer l.Close()
+	contexts, bodies := f.shares()
 	b, err := local.New(local.Options{
-		Dir: dir, Models: models, Quota: int64(f.quota), OwnerQuota: int64(f.keyQuota), MaxMemory: int64(f.memory), Queue: f.queue,
-		Threads: f.threads, MaxFile: int64(f.maxFile), DefaultTTL: f.ttl, FileTTL: f.fileTTL, Log: log,
+		Dir: dir, Models: models, Quota: int64(f.quota), OwnerQuota: int64(f.keyQuota), MaxMemory: contexts, Queue: f.queue,
+		MaxWait: cmp.Or(f.maxWait, -1), Threads: f.threads, MaxFile: int64(f.maxFile), DefaultTTL: f.ttl, FileTTL: f.fileTTL, Log: log,
 	})
 	if err != nil {
 		return err
@@ -120,7 +124,7 @@ func (f *serveFlags) run(cmd *cobra.Command) (err error) {
 		defer stop()
 		err = errors.Join(err, b.Close(last))
 	}()
-	s, err := f.assemble(b, keys, certs, log)
+	s, err := f.assemble(b, bodies, keys, certs, log)
 	if err != nil {
 		return usageError{err}
 	}
@@ -153,7 +157,7 @@ func (f *serveFlags) check(logs io.Writer) (log *slog.Logger, models []local.Mod
 		n, least int64
 	}{
 		{"threads", int64(f.threads), 0}, {"queue", int64(f.queue), 1}, {"max-connections", int64(f.connections), 1},
-		{"timeout", int64(f.timeout), 0}, {"grace", int64(f.grace), 0}, {"ttl", int64(f.ttl), 1},
+		{"timeout", int64(f.timeout), 0}, {"max-wait", int64(f.maxWait), 0}, {"grace", int64(f.grace), 0}, {"ttl", int64(f.ttl), 1},
 		{"file-ttl", int64(f.fileTTL), 1},
 	} {
 		if least.n < least.least {
@@ -173,12 +177,20 @@ func (f *serveFlags) check(logs io.Writer) (log *slog.Logger, models []local.Mod
 	return log, models, certs, nil
 }
 
+// shares divides the memory: an eighth is for the bodies of requests. Both are 0 where it
+// is not known how much there is.
+func (f *serveFlags) shares() (contexts, bodies int64) {
+	all := cmp.Or(int64(f.memory), handscroll.FreeMemory())
+	bodies = all / 8
+	return all - bodies, bodies
+}
+
 // assemble puts the server together.
-func (f *serveFlags) assemble(b backend.Backend, keys *server.Keys, certs *tls.Config, log *slog.Logger) (*server.Server, error) {
+func (f *serveFlags) assemble(b backend.Backend, memory int64, keys *server.Keys, certs *tls.Config, log *slog.Logger) (*server.Server, error) {
 	b = server.Meter(b)
 	o := server.Options{
 		Addr: f.addr, Backend: b, Keys: keys, CORS: f.cors, Hosts: f.hosts, TLS: certs, Log: log,
-		Timeout: f.timeout, Grace: max(f.grace, 1), MaxBody: int64(f.maxBody), MaxFile: int64(f.maxFile), MaxConns: f.connections,
+		Timeout: f.timeout, Grace: max(f.grace, 1), MaxBody: int64(f.maxBody), MaxFile: int64(f.maxFile), Memory: memory, MaxConns: f.connections,
 		Gemini:      gemini.New(b, gemini.Options{MaxBody: int64(f.maxBody), Log: log}),
 		GeminiError: gemini.WriteError,
 		OpenAI:      openai.New(b, openai.Options{AllowRemote: f.remotes, MaxPart: int64(f.maxFile), Log: log}),

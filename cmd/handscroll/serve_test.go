@@ -227,6 +227,7 @@ func TestServeRefuses(t *testing.T) {
 		{exitUsage, []string{"--log-format", "xml"}, "want text or json"},
 		{exitUsage, []string{"--queue", "0"}, "--queue must be at least 1"},
 		{exitUsage, []string{"--timeout", "-1s"}, "--timeout must be"},
+		{exitUsage, []string{"--max-wait", "-1s"}, "--max-wait must be"},
 		{exitUsage, []string{"--addr", "127.0.0.1:0", "--model", "tiny=" + h.model, "--cors", "example.org"}, "want scheme, host"},
 		{exitUsage, []string{"--tls-cert", "cert.pem"}, "go together"},
 		{exitError, []string{"--tls-cert", h.file("c.pem", "x"), "--tls-key", h.file("k.pem", "x")}, "--tls-cert"},

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/server/backend"
@@ -30,9 +31,12 @@ type body struct {
 	pace   time.Duration
 	left   time.Duration // of this stretch; waiting for the reader does not count
 	since  int           // bytes in this stretch
-	begun  bool          // something was read
-	over   bool          // there is no more to read
-	broken bool          // or nothing that can be read
+	all    *bodies       // that are in memory; nil if this one is not kept there
+	held   int64         // of all, for this one
+	read   int64
+	begun  bool // something was read
+	over   bool // there is no more to read
+	broken bool // or nothing that can be read
 }
 
 func newBody(w http.ResponseWriter, r *http.Request, limit int64, pace time.Duration) *body {
@@ -56,6 +60,13 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.since += n; b.since >= minPace {
 		b.left, b.since = b.pace, 0
 	}
+	if b.read += int64(n); b.all != nil && b.read > b.held {
+		// Its length was not announced.
+		if e := b.hold(max(b.read, 2*b.held)); e != nil {
+			b.broken = true
+			return n, e
+		}
+	}
 	if err == nil {
 		return n, nil
 	}
@@ -72,6 +83,70 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, e
 	}
 	return n, &backend.Error{Kind: backend.Invalid, Message: "the request's body broke off", Err: err}
+}
+
+// hold counts a body that is to be kept in memory, as so many bytes, until it is let go.
+func (b *body) hold(n int64) *backend.Error {
+	if n = min(n, b.limit); n <= smallBody {
+		return nil
+	}
+	if e := b.all.take(n-b.held, n); e != nil {
+		return e
+	}
+	b.held = n
+	return nil
+}
+
+// letGo is called when the request has ended.
+func (b *body) letGo() {
+	if b.all != nil {
+		b.all.give(b.held)
+		b.held = 0
+	}
+}
+
+const (
+	// smallBody is what bodies may have that are not counted: questions are asked also
+	// where there is no memory for texts. Connections are bounded, and so are these.
+	smallBody = 64 << 10
+	// bodyMemory is what a byte of a body takes of memory until it is answered: as it
+	// came, as what JSON says, and as a text.
+	bodyMemory = 4
+	// bodyRetry is when to come back if there is no memory for a body.
+	bodyRetry = 5 * time.Second
+)
+
+// bodies bounds the bytes of bodies that are in memory at once.
+type bodies struct {
+	limit int64
+
+	mu   sync.Mutex
+	used int64
+}
+
+// take adds n bytes of a body that has all.
+func (b *bodies) take(n, all int64) *backend.Error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.used+n > b.limit {
+		e := backend.Errorf(backend.Busy, "the bodies of requests have %d bytes of the %d that there is memory for, and this one has %d: try again later, or upload it as a file", b.used, b.limit, all)
+		e.RetryAfter = bodyRetry
+		return e
+	}
+	b.used += n
+	return nil
+}
+
+func (b *bodies) give(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+}
+
+func (b *bodies) bytes() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
 }
 
 // settle takes the rest of the body, and reports whether the connection can be used

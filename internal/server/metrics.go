@@ -20,7 +20,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newMetrics(b backend.Backend) *metrics {
+func newMetrics(b backend.Backend, in *bodies) *metrics {
 	m := &metrics{
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "handscroll_http_requests_in_flight", Help: "Requests that are being answered.",
@@ -33,8 +33,14 @@ func newMetrics(b backend.Backend) *metrics {
 			Buckets: []float64{.005, .02, .1, .3, 1, 3, 10, 30, 120, 600},
 		}, []string{"route"}),
 	}
+	held := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "handscroll_http_body_bytes", Help: "Bodies of requests that are in memory, short ones aside.",
+	}, func() float64 { return float64(in.bytes()) })
+	most := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "handscroll_http_body_limit_bytes", Help: "What they may have at once.",
+	}, func() float64 { return float64(in.limit) })
 	r := prometheus.NewRegistry()
-	r.MustRegister(m.inFlight, m.requests, m.seconds, newStats(b), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.inFlight, m.requests, m.seconds, held, most, newStats(b), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{DisableCompression: true})
 	return m
 }
@@ -59,7 +65,7 @@ const (
 var statList = []stat{
 	{"queue_waiting", "Requests that wait to be started.", gauge, func(s *backend.Stats) float64 { return float64(s.Waiting) }},
 	{"requests_running", "Requests that the engine works on.", gauge, func(s *backend.Stats) float64 { return float64(s.Running) }},
-	{"requests_refused_total", "Requests refused because the queue was full.", counter, func(s *backend.Stats) float64 { return float64(s.Refused) }},
+	{"requests_refused_total", "Requests refused because too many wait, or they would wait too long.", counter, func(s *backend.Stats) float64 { return float64(s.Refused) }},
 	{"prefill_tokens_total", "Tokens of prompts that were read.", counter, func(s *backend.Stats) float64 { return float64(s.ReadTokens) }},
 	{"prefill_seconds_total", "Time spent on reading, all requests together.", counter, func(s *backend.Stats) float64 { return s.ReadSeconds }},
 	{"cached_tokens_total", "Tokens of prompts that did not have to be read.", counter, func(s *backend.Stats) float64 { return float64(s.CachedTokens) }},

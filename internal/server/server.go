@@ -43,6 +43,7 @@ type Options struct {
 	Grace    time.Duration // for running requests at the end; 0 is 30 s
 	MaxBody  int64         // bytes of a request; 0 is 100 MiB
 	MaxFile  int64         // bytes of a request that uploads; 0 is 2 GiB
+	Memory   int64         // for bodies of requests that are answered; 0 is enough for 4 of MaxBody
 	MaxConns int           // connections at once; 0 is 1,024
 	Pace     time.Duration // for headers a third of it, for each 4 KiB of a body, for a client to take what is written; 0 is 30 s
 
@@ -53,6 +54,7 @@ type Options struct {
 type Server struct {
 	o       Options
 	gate    *gate
+	bodies  bodies
 	metrics *metrics
 	log     *slog.Logger
 
@@ -74,6 +76,7 @@ func New(o Options) (*Server, error) {
 	o.Grace = cmp.Or(o.Grace, 30*time.Second)
 	o.MaxBody = cmp.Or(o.MaxBody, 100<<20)
 	o.MaxFile = cmp.Or(o.MaxFile, 2<<30)
+	o.Memory = cmp.Or(o.Memory, 4*bodyMemory*o.MaxBody)
 	o.MaxConns = cmp.Or(o.MaxConns, 1024)
 	o.Pace = cmp.Or(o.Pace, 30*time.Second)
 	if o.Log == nil {
@@ -82,7 +85,7 @@ func New(o Options) (*Server, error) {
 	if o.Backend == nil || o.Gemini == nil || o.OpenAI == nil || o.GeminiError == nil || o.OpenAIError == nil {
 		return nil, errors.New("server: options lack the backend, a family or its errors")
 	}
-	if o.Timeout < 0 || o.Grace < 0 || o.MaxBody < 0 || o.MaxFile < 0 || o.MaxConns < 0 || o.Pace < 0 {
+	if o.Timeout < 0 || o.Grace < 0 || o.MaxBody < 0 || o.MaxFile < 0 || o.Memory < 0 || o.MaxConns < 0 || o.Pace < 0 {
 		return nil, errors.New("server: a limit is negative")
 	}
 	g, err := newGate(o.Hosts, o.CORS)
@@ -90,7 +93,8 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{o: o, gate: g, log: o.Log, drained: make(chan struct{}), holders: make(map[[32]byte]*holder)}
-	s.metrics = newMetrics(o.Backend)
+	s.bodies.limit = o.Memory / bodyMemory
+	s.metrics = newMetrics(o.Backend, &s.bodies)
 	if err := s.spent.read(o.Keys); err != nil {
 		// They count from zero: not to serve at all would be worse.
 		s.log.Error("starting", "error", err)
@@ -216,7 +220,7 @@ func (s *Server) end() {
 // ServeHTTP implements [http.Handler].
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &record{id: requestID(r), method: methodOf(r), route: routeOf(r.URL.Path), family: familyOf(r.URL.Path), start: time.Now()}
-	limit := s.o.MaxBody
+	limit := min(s.o.MaxBody, max(s.bodies.limit, smallBody))
 	if takesFile(r.URL.Path) {
 		limit = s.o.MaxFile + 1<<20 // for what is around the file in a form
 	}
@@ -224,6 +228,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.NoBody
 	}
 	in := newBody(w, r, limit, s.o.Pace)
+	defer in.letGo()
 	out := newResponse(w, r, in, s.o.Pace)
 	out.Header().Set("X-Request-Id", rec.id)
 	r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
@@ -267,6 +272,12 @@ func (s *Server) serve(w *response, r *http.Request, rec *record, limit int64) *
 	}
 	if r.ContentLength > limit {
 		return &backend.Error{Kind: backend.TooLarge, Message: tooLarge(limit)}
+	}
+	if !takesFile(r.URL.Path) { // files go to the disk as they come
+		w.in.all = &s.bodies
+		if err := w.in.hold(r.ContentLength); err != nil {
+			return err
+		}
 	}
 	timeout, err := s.timeout(r)
 	if err != nil {

@@ -3,7 +3,7 @@ package backend
 // Stats is what a backend has done since it began, and what it is doing.
 type Stats struct {
 	Waiting, Running int   // requests
-	Refused          int64 // with Busy
+	Refused          int64 // with Busy: the queue was full, or the wait too long
 	ReadTokens       int64 // of prompts, read
 	CachedTokens     int64 // of prompts, not read again
 	AnswerTokens     int64

@@ -3,10 +3,12 @@ package gemini
 import (
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/server/backend"
@@ -120,6 +122,21 @@ func TestBodiesMayBeTooLarge(t *testing.T) {
 		New(fake, Options{}).ServeHTTP(rec, r)
 		if rec.Code != http.StatusRequestEntityTooLarge || !strings.Contains(rec.Body.String(), "50 bytes") {
 			t.Errorf("%s: %d %s", r.URL, rec.Code, rec.Body)
+		}
+	}
+}
+
+// The server may have its own reason not to go on reading a body.
+func TestBodiesMayBeRefusedMidway(t *testing.T) {
+	fake := serve(t, Options{}).fake
+	begin := `{"contents":[{"parts":[{"text":"` + strings.Repeat("long ", 2000)
+	for _, path := range []string{":generateContent", ":countTokens", ":embedContent"} {
+		rec := httptest.NewRecorder()
+		r := httptest.NewRequest("POST", native+path, nil)
+		r.Body = io.NopCloser(io.MultiReader(strings.NewReader(begin), iotest.ErrReader(&backend.Error{Kind: backend.Busy, Message: "no memory for it", RetryAfter: 5 * time.Second})))
+		New(fake, Options{}).ServeHTTP(rec, r)
+		if rec.Code != http.StatusTooManyRequests || rec.Header().Get("Retry-After") != "5" || !strings.Contains(rec.Body.String(), `"retryDelay":"5s"`) {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
 		}
 	}
 }

@@ -39,7 +39,10 @@
 //
 // # Scheduling
 //
-// Questions go first. Long reads of the native model take turns, a chunk each, and
-// pause between chunks while questions are answered, though never for longer than
-// they read. Sessions of open weights share passes over the weights.
+// Requests have places by what they must read: questions, pages, and more. Who would
+// wait for a place longer than is allowed is refused, with a time to come back.
+//
+// Questions go first. What reads more in the native model takes turns, a chunk each,
+// and pauses between chunks while questions are answered, though never for longer than
+// it reads. Sessions of open weights share passes over the weights.
 package local

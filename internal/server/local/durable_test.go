@@ -94,7 +94,11 @@ func TestDamagedRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 			b = open(t, Options{Dir: dir, Models: models})
-			if _, err := b.Content(t.Context(), "me", f.ID); err != nil {
+			c, err := b.Content(t.Context(), "me", f.ID)
+			if err == nil {
+				err = c.Close()
+			}
+			if err != nil {
 				t.Error(err)
 			}
 			r := request(text(gateAsk))

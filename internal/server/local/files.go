@@ -293,7 +293,12 @@ func (f *files) describe(r *file) backend.File {
 }
 
 // File describes a file.
-func (b *Backend) File(_ context.Context, owner, id string) (*backend.File, error) {
+func (b *Backend) File(ctx context.Context, owner, id string) (*backend.File, error) {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	b.files.mu.Lock()
 	defer b.files.mu.Unlock()
 	r, err := b.files.find(owner, id)
@@ -305,7 +310,12 @@ func (b *Backend) File(_ context.Context, owner, id string) (*backend.File, erro
 }
 
 // Files lists an owner's files.
-func (b *Backend) Files(_ context.Context, owner string) ([]backend.File, error) {
+func (b *Backend) Files(ctx context.Context, owner string) ([]backend.File, error) {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	b.files.mu.Lock()
 	defer b.files.mu.Unlock()
 	out := []backend.File{}
@@ -324,6 +334,11 @@ func (b *Backend) Files(_ context.Context, owner string) ([]backend.File, error)
 // DeleteFile deletes a file, or gives up an upload when nothing is being added to it
 // any more. Contexts that a file was read into stay.
 func (b *Backend) DeleteFile(ctx context.Context, owner, id string) error {
+	ctx, done, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	f := b.files
 	if u, err := f.upload(owner, id); err == nil {
 		if err := u.take(ctx); err != nil {
@@ -350,20 +365,39 @@ func (b *Backend) DeleteFile(ctx context.Context, owner, id string) error {
 	return nil
 }
 
-// content is a blob that is open.
+// content is a blob that is open, which a backend that closes waits for.
 type content struct {
-	*os.File
+	f       *os.File        // not embedded: a copy is to go by Read
+	ctx     context.Context // ends when the backend stops what runs
 	release func()
 }
 
+func (c *content) Read(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, ended(c.ctx.Err())
+	}
+	return c.f.Read(p)
+}
+
+func (c *content) Seek(offset int64, whence int) (int64, error) { return c.f.Seek(offset, whence) }
+
 func (c *content) Close() error {
-	err := c.File.Close()
+	err := c.f.Close()
 	c.release()
 	return err
 }
 
 // Content opens a file's content, which stays until it is closed.
-func (b *Backend) Content(_ context.Context, owner, id string) (io.ReadSeekCloser, error) {
+func (b *Backend) Content(ctx context.Context, owner, id string) (_ io.ReadSeekCloser, err error) {
+	ctx, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			done()
+		}
+	}()
 	b.files.mu.Lock()
 	defer b.files.mu.Unlock()
 	r, err := b.files.find(owner, id)
@@ -379,7 +413,10 @@ func (b *Backend) Content(_ context.Context, owner, id string) (io.ReadSeekClose
 		b.files.unuse(r)
 		return nil, b.diskError("opening the file", err)
 	}
-	return &content{f, release}, nil
+	// Who does not close it is waited for no longer than reading goes on.
+	done = sync.OnceFunc(done)
+	context.AfterFunc(ctx, done)
+	return &content{f, ctx, sync.OnceFunc(func() { release(); done() })}, nil
 }
 
 // use keeps a file and its content until it is released; f.mu is held.

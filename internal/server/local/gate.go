@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/handscroll/handscroll"
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
@@ -13,55 +14,132 @@ import (
 type class int
 
 const (
-	quick class = iota // a question, with little to be read
-	long               // much is to be read
+	quick   class = iota // a question, with little to be read
+	middle               // some pages are to be read
+	long                 // much is to be read
+	classes              // how many there are
 )
 
+// Bounds of the classes, in tokens that are to be read. Places of each are apart:
+// questions do not wait for pages, nor pages for books.
+const (
+	quickTokens  = 2 << 10
+	middleTokens = 32 << 10
+)
+
+func classOf(tokens int) class {
+	switch {
+	case tokens <= quickTokens:
+		return quick
+	case tokens <= middleTokens:
+		return middle
+	}
+	return long
+}
+
 // gate lets requests in, a number of each class at a time, in the order that they
-// came. Those that wait are bounded.
+// came. Those that wait are bounded: their number, and by what is ahead of them how
+// long they would wait.
 type gate struct {
-	limit [2]int
-	queue int // that may wait
+	limit [classes]int
+	queue int           // of a class, that may wait
+	most  time.Duration // that one may wait; 0 is as long as it takes
 
 	mu      sync.Mutex
-	running [2]int
-	waiting [2][]*ticket
-	inside  int    // requests that have been let in before and wait for another class
-	starved [2]int // of running: they wait for memory, which those inside may have
+	running [classes]int
+	waiting [classes][]*ticket
+	inside  [classes]int // of waiting: they have been let in before, in another class
+	starved [classes]int // of running: they wait for memory, which those inside may have
 	refused int64
-	// mean is how long requests take, decaying.
-	mean [2]time.Duration
+	load    [classes]load
+}
+
+// load is what a class has to do and how fast it does it, in tokens that are read.
+type load struct {
+	ahead float64 // of those that run, what is left, and of those that wait
+	done  float64 // while busy
+	busy  time.Duration
+	since time.Time // when busy was right
+}
+
+const (
+	// askWork is what answering takes, as if so many tokens were read. How fast that
+	// is, is measured.
+	askWork = 128
+	// leastMeasure is how long a class must have worked before its rate is believed,
+	// and mostMeasure how long it is remembered.
+	leastMeasure = 250 * time.Millisecond
+	mostMeasure  = time.Minute
+)
+
+// tick keeps the time that the class has worked; running says that it does.
+func (l *load) tick(running bool) {
+	now := time.Now()
+	if running {
+		l.busy += now.Sub(l.since)
+	}
+	l.since = now
+	if l.busy > mostMeasure {
+		l.busy /= 2
+		l.done /= 2
+	}
+}
+
+// rate is tokens a second, 0 if that is not known yet.
+func (l *load) rate() float64 {
+	if l.busy < leastMeasure {
+		return 0
+	}
+	return l.done / l.busy.Seconds()
+}
+
+// time is how long so many tokens take, 0 if that is not known yet.
+func (l *load) time(tokens float64) time.Duration {
+	rate := l.rate()
+	if rate <= 0 || tokens <= 0 {
+		return 0
+	}
+	return time.Duration(min(tokens/rate, 1e9) * float64(time.Second))
 }
 
 // ticket is one who waits.
 type ticket struct {
 	admitted chan struct{}
 	inside   bool
+	work     float64
 }
 
 // pass is the right to run. It belongs to one goroutine.
 type pass struct {
-	g     *gate
-	c     class
-	since time.Time
+	g    *gate
+	c    class
+	read float64 // tokens that are to be read
+	work float64 // that is left, answering included
+	// release gives back the memory that reading takes; nil if it takes none.
+	release func()
 }
 
-// enter waits for its turn. waits is called, if not nil, once if there is a wait.
-func (g *gate) enter(ctx context.Context, c class, waits func() error) (*pass, error) {
+// enter waits for its turn to read so many tokens and answer. It refuses one that
+// would wait for longer than is allowed, or than its context has time. waits is
+// called, if not nil, once if there is a wait.
+func (g *gate) enter(ctx context.Context, c class, tokens int, waits func() error) (*pass, error) {
+	p := &pass{g: g, c: c, read: float64(tokens), work: float64(tokens) + askWork}
 	g.mu.Lock()
+	g.tick(c)
 	if g.running[c] < g.limit[c] && len(g.waiting[c]) == 0 {
 		g.running[c]++
+		g.load[c].ahead += p.work
 		g.mu.Unlock()
-		return &pass{g, c, time.Now()}, nil
+		return p, nil
 	}
-	if g.waits() >= g.queue {
+	if err := g.check(ctx, p); err != nil {
 		g.refused++
-		err := g.busy(c)
 		g.mu.Unlock()
 		return nil, err
 	}
-	t := &ticket{admitted: make(chan struct{})}
+	t := &ticket{admitted: make(chan struct{}), work: p.work}
 	g.waiting[c] = append(g.waiting[c], t)
+	g.load[c].ahead += t.work
 	g.mu.Unlock()
 	if waits != nil {
 		if err := waits(); err != nil {
@@ -69,19 +147,61 @@ func (g *gate) enter(ctx context.Context, c class, waits func() error) (*pass, e
 			return nil, err
 		}
 	}
-	return g.wait(ctx, c, t)
+	var late <-chan time.Time
+	if g.most > 0 {
+		// What was foretold may be wrong, most of all before anything was measured.
+		timer := time.NewTimer(g.most)
+		defer timer.Stop()
+		late = timer.C
+	}
+	if err := g.wait(ctx, c, t, late); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-// waits is how many wait to be let in; g.mu is held.
-func (g *gate) waits() int { return len(g.waiting[quick]) + len(g.waiting[long]) - g.inside }
+// tick is called before anything of a class changes; g.mu is held.
+func (g *gate) tick(c class) { g.load[c].tick(g.running[c] > 0) }
 
-func (g *gate) wait(ctx context.Context, c class, t *ticket) (*pass, error) {
+// check refuses one who may not wait; g.mu is held.
+func (g *gate) check(ctx context.Context, p *pass) error {
+	l := &g.load[p.c]
+	wait, allowed, who := l.time(l.ahead), g.most, "may wait"
+	if n := len(g.waiting[p.c]) - g.inside[p.c]; n >= g.queue {
+		return busy(wait/2, "%d requests wait already, and no more may: try again later", n)
+	}
+	if end, ok := ctx.Deadline(); ok {
+		if left := time.Until(end) - l.time(p.work); allowed <= 0 || left < allowed {
+			allowed, who = max(left, 1), "has time for"
+		}
+	}
+	if allowed <= 0 || wait <= allowed {
+		return nil
+	}
+	return busy(wait-allowed/2, "the request would wait about %v, for %.0f tokens ahead of it at %.0f a second, and %s %v: try again later",
+		wait.Round(time.Second), l.ahead, l.rate(), who, allowed.Round(time.Millisecond))
+}
+
+// busy is what one is told who may not wait, and when to come back.
+func busy(after time.Duration, format string, args ...any) *backend.Error {
+	e := backend.Errorf(backend.Busy, format, args...)
+	e.RetryAfter = min(max(after.Round(time.Second), time.Second), time.Minute)
+	return e
+}
+
+func (g *gate) wait(ctx context.Context, c class, t *ticket, late <-chan time.Time) error {
 	select {
 	case <-t.admitted:
-		return &pass{g, c, time.Now()}, nil
+		return nil
+	case <-late:
+		g.leave(c, t)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.refused++
+		return busy(max(g.load[c].time(g.load[c].ahead), g.most)/2, "the request has waited %v, which is as long as it may: try again later", g.most)
 	case <-ctx.Done():
 		g.leave(c, t)
-		return nil, ended(ctx.Err())
+		return ended(ctx.Err())
 	}
 }
 
@@ -89,15 +209,23 @@ func (g *gate) wait(ctx context.Context, c class, t *ticket) (*pass, error) {
 func (g *gate) leave(c class, t *ticket) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.tick(c)
+	g.drop(c, t.work)
 	if i := slices.Index(g.waiting[c], t); i >= 0 {
 		g.waiting[c] = slices.Delete(g.waiting[c], i, i+1)
 		if t.inside {
-			g.inside--
+			g.inside[c]--
 		}
 		return
 	}
 	g.running[c]--
 	g.admit(c)
+}
+
+// drop takes work off what is ahead; g.mu is held.
+func (g *gate) drop(c class, work float64) {
+	// Sums of floats may come out a little below 0.
+	g.load[c].ahead = max(0, g.load[c].ahead-work)
 }
 
 // admit lets in those for whom there is room; g.mu is held.
@@ -109,19 +237,45 @@ func (g *gate) admit(c class) {
 		}
 		g.waiting[c] = slices.Delete(g.waiting[c], 0, 1)
 		if t.inside {
-			g.inside--
+			g.inside[c]--
 		}
 		g.running[c]++
 		close(t.admitted)
 	}
 }
 
-// busy is what one is told who may not even wait; g.mu is held.
-func (g *gate) busy(c class) error {
-	left := g.mean[c] * time.Duration(len(g.waiting[c])+1) / time.Duration(g.limit[c])
-	e := backend.Errorf(backend.Busy, "%d requests wait already: try again later", g.waits())
-	e.RetryAfter = min(max(left.Round(time.Second), time.Second), time.Minute)
-	return e
+// reached says how far reading has come.
+func (p *pass) reached(at handscroll.Progress) {
+	g := p.g
+	if g == nil || at.Total <= 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	left := p.read*(1-min(max(float64(at.Bytes)/float64(at.Total), 0), 1)) + askWork
+	if left < p.work {
+		g.did(p, p.work-left)
+	}
+}
+
+// answered says that the request has its answer.
+func (p *pass) answered() {
+	g := p.g
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	// What was not read was there already, or others have read it.
+	g.did(p, min(p.work, askWork))
+}
+
+// did takes note of work; g.mu is held.
+func (g *gate) did(p *pass, work float64) {
+	g.tick(p.c)
+	g.load[p.c].done += work
+	g.drop(p.c, work)
+	p.work -= work
 }
 
 // turn changes the class that a request runs in. It goes before those that wait to be
@@ -133,25 +287,27 @@ func (p *pass) turn(ctx context.Context, c class) error {
 	g := p.g
 	p.exit()
 	g.mu.Lock()
+	g.tick(c)
+	g.load[c].ahead += askWork
 	if g.running[c]-g.starved[c] < g.limit[c] {
 		g.running[c]++
 		g.mu.Unlock()
-		*p = pass{g, c, time.Now()}
+		*p = pass{g: g, c: c, work: askWork}
 		return nil
 	}
-	t := &ticket{make(chan struct{}), true}
+	t := &ticket{make(chan struct{}), true, askWork}
 	i := 0
 	for i < len(g.waiting[c]) && g.waiting[c][i].inside {
 		i++
 	}
 	g.waiting[c] = slices.Insert(g.waiting[c], i, t)
-	g.inside++
+	g.inside[c]++
 	g.mu.Unlock()
-	next, err := g.wait(ctx, c, t)
-	if err == nil {
-		*p = *next
+	if err := g.wait(ctx, c, t, nil); err != nil {
+		return err
 	}
-	return err
+	*p = pass{g: g, c: c, work: askWork}
+	return nil
 }
 
 // starve waits for memory. Its place goes to one who has been let in before, if need
@@ -161,6 +317,7 @@ func (p *pass) starve(ctx context.Context, memory <-chan struct{}) error {
 	count := func(n int) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		g.tick(p.c)
 		g.starved[p.c] += n
 		g.admit(p.c)
 	}
@@ -181,13 +338,13 @@ func (p *pass) exit() {
 		return
 	}
 	p.g = nil
+	if p.release != nil {
+		p.release()
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if took := time.Since(p.since); g.mean[p.c] == 0 {
-		g.mean[p.c] = took
-	} else {
-		g.mean[p.c] += (took - g.mean[p.c]) / 8
-	}
+	g.tick(p.c)
+	g.drop(p.c, p.work)
 	g.running[p.c]--
 	g.admit(p.c)
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -35,9 +36,11 @@ type Options struct {
 	// owners are told apart ("" is nobody in particular); 0 is half of Quota. What was
 	// read besides makes way for others and does not count.
 	OwnerQuota int64
-	// MaxMemory bounds what contexts in use take; 0 is 9/10 of what is free.
+	// MaxMemory bounds what requests take: an eighth is for opening and tokenising what
+	// they hold, the rest for contexts in use. 0 is 9/10 of what is free.
 	MaxMemory  int64
-	Queue      int           // requests that may wait; 0 is 256
+	Queue      int           // questions that may wait, and long texts; 0 is 256
+	MaxWait    time.Duration // for a turn; who would wait longer is refused at once. 0 is 30 s, negative is as long as it takes
 	Threads    int           // that read at once; 0 is GOMAXPROCS
 	MaxFile    int64         // bytes of an uploaded file; 0 is 2 GiB
 	DefaultTTL time.Duration // of stored contexts whose client says nothing; 0 is an hour
@@ -55,6 +58,7 @@ type ModelSpec struct {
 
 const (
 	defaultQueue   = 256
+	defaultMaxWait = 30 * time.Second
 	defaultMaxFile = 2 << 30
 	defaultTTL     = time.Hour
 	defaultFileTTL = 48 * time.Hour // as in Gemini's API
@@ -75,6 +79,7 @@ type Backend struct {
 	sessions *sessions
 	stored   *shelf
 	turns    turns
+	scratch  scratch
 	count    counters
 	roomMu   sync.Mutex // held while room is made and set aside
 	quota    int64      // bytes on disk
@@ -85,6 +90,9 @@ type Backend struct {
 	mu       sync.Mutex
 	closing  bool
 	requests sync.WaitGroup // that run
+	active   int            // of requests
+	idle     *time.Timer    // to give memory back; stopped while any runs
+	freed    int64          // tokens that had been read when it was given back
 	running  sync.WaitGroup // work in the background
 }
 
@@ -98,6 +106,9 @@ func New(o Options) (*Backend, error) {
 	}
 	if o.Queue <= 0 {
 		o.Queue = defaultQueue
+	}
+	if o.MaxWait == 0 {
+		o.MaxWait = defaultMaxWait
 	}
 	if o.MaxFile <= 0 {
 		o.MaxFile = defaultMaxFile
@@ -128,6 +139,8 @@ func New(o Options) (*Backend, error) {
 	}
 	b := &Backend{opts: o, log: o.Log, lock: lock}
 	b.life, b.stop = context.WithCancel(context.Background())
+	b.idle = time.AfterFunc(idleMemory, b.freeMemory)
+	b.idle.Stop()
 	if err := b.open(); err != nil {
 		b.stop()
 		return nil, errors.Join(err, b.closeModels(), lock.Close())
@@ -146,6 +159,11 @@ func (b *Backend) open() error {
 	}
 	if b.memory = b.opts.MaxMemory; b.memory <= 0 {
 		b.memory = handscroll.FreeMemory()
+	}
+	b.scratch.most = max(0, b.opts.MaxWait)
+	if b.memory > 0 {
+		b.scratch.limit = max(leastScratch, b.memory/scratchShare)
+		b.memory -= b.memory / scratchShare
 	}
 	err := b.findQuota()
 	if err != nil {
@@ -194,6 +212,7 @@ func (b *Backend) Close(ctx context.Context) error {
 		return nil
 	}
 	b.closing = true
+	b.idle.Stop()
 	b.mu.Unlock()
 	return b.shut(ctx)
 }
@@ -207,13 +226,43 @@ func (b *Backend) begin(ctx context.Context) (_ context.Context, done func(), er
 		return nil, nil, errClosing()
 	}
 	b.requests.Add(1)
+	b.active++
+	b.idle.Stop()
 	ctx, cancel := context.WithCancel(ctx)
 	release := context.AfterFunc(b.life, cancel)
 	return ctx, func() {
 		release()
 		cancel()
-		b.requests.Done()
+		b.end()
 	}, nil
+}
+
+func (b *Backend) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requests.Done()
+	if b.active--; b.active == 0 && !b.closing && b.count.readTokens.Load()-b.freed > worthFreeing {
+		b.idle.Reset(idleMemory)
+	}
+}
+
+const (
+	// idleMemory is how long nothing must be asked before memory is given back.
+	idleMemory = 5 * time.Second
+	// worthFreeing is how many tokens must have been read meanwhile.
+	worthFreeing = 16 << 10
+)
+
+// freeMemory gives the system back what much reading has taken: the collector would
+// keep it for minutes.
+func (b *Backend) freeMemory() {
+	b.mu.Lock()
+	quiet := b.active == 0
+	b.freed = b.count.readTokens.Load()
+	b.mu.Unlock()
+	if quiet {
+		debug.FreeOSMemory()
+	}
 }
 
 func errClosing() *backend.Error {

@@ -194,7 +194,7 @@ func TestRefused(t *testing.T) {
 		"file":      {request(backend.Part{File: "nope"}, text("?")), backend.NotFound, []string{"nope"}},
 		"context":   {ask(func(r *backend.Request) { r.Context = "nope" }), backend.NotFound, []string{"nope"}},
 		"binary":    {request(backend.Part{Data: []byte("\x00\x01\x02\x03\xff\xfe\x00\x00")}, text(gateAsk)), backend.Unsupported, []string{"file 1.bin"}},
-		"too long":  {request(text(haystack(1, 64<<10, gateLine)), text(gateAsk)), backend.TooLong, []string{"tokens", fmt.Sprint(1 << 20 / 140)}},
+		"too long":  {request(text(haystack(1, 64<<10, gateLine)), text(gateAsk)), backend.TooLong, []string{"tokens", fmt.Sprint((1<<20 - 1<<17) / 140)}},
 		"role":      {&backend.Request{Model: "handscroll", Logprobs: -1, Messages: append([]backend.Message{{Role: "robot"}}, say(text("?"))...)}, backend.Invalid, []string{"robot"}},
 		"n":         {ask(func(r *backend.Request) { r.Count = 99 }), backend.Invalid, []string{"16"}},
 		"bad image": {request(backend.Part{Data: []byte("\x89PNG\r\n\x1a\nrubbish and more rubbish")}, text("What does it say?")), backend.Unsupported, []string{"image 1.png"}},
@@ -449,20 +449,20 @@ func TestQuestionsGoFirst(t *testing.T) {
 }
 
 func TestBusy(t *testing.T) {
-	g := &gate{limit: [2]int{1, 1}, queue: 1}
+	g := &gate{limit: [classes]int{1, 1, 1}, queue: 1}
 	ctx, cancel := context.WithCancel(t.Context())
-	p, err := g.enter(ctx, quick, nil)
+	p, err := g.enter(ctx, quick, 0, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	told := make(chan struct{})
 	second := make(chan error)
 	go func() {
-		_, err := g.enter(ctx, quick, func() error { close(told); return nil })
+		_, err := g.enter(ctx, quick, 0, func() error { close(told); return nil })
 		second <- err
 	}()
 	<-told
-	_, err = g.enter(ctx, quick, nil)
+	_, err = g.enter(ctx, quick, 0, nil)
 	wantKind(t, err, backend.Busy)
 	var e *backend.Error
 	if errors.As(err, &e) && e.RetryAfter < time.Second {
@@ -473,10 +473,10 @@ func TestBusy(t *testing.T) {
 		t.Error(err)
 	}
 	cancel()
-	if _, err := g.enter(ctx, quick, nil); !errors.Is(err, context.Canceled) {
+	if _, err := g.enter(ctx, quick, 0, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("with a context that is done: %v", err)
 	}
-	if g.running != [2]int{1, 0} || len(g.waiting[quick]) != 0 {
+	if g.running != [classes]int{quick: 1} || len(g.waiting[quick]) != 0 {
 		t.Errorf("running %v, waiting %v", g.running, g.waiting)
 	}
 }

@@ -48,10 +48,10 @@ func (b *Backend) openModel(spec ModelSpec) (*model, error) {
 			return nil, err
 		}
 	}
-	m.gate = &gate{queue: b.opts.Queue}
-	m.gate.limit = [2]int{quick: max(2, runtime.GOMAXPROCS(0)), long: 4}
+	m.gate = &gate{queue: b.opts.Queue, most: max(0, b.opts.MaxWait)}
+	m.gate.limit = [classes]int{quick: max(2, runtime.GOMAXPROCS(0)), middle: 4, long: 4}
 	if !native {
-		m.gate.limit = [2]int{quick: 32, long: 8} // they share passes
+		m.gate.limit = [classes]int{quick: 32, middle: 8, long: 8} // they share passes
 	}
 	if native {
 		return m, m.openNative(spec.Path, b.opts.MaxMemory)
@@ -74,6 +74,7 @@ func (m *model) openNative(path string, memory int64) (err error) {
 	if memory <= 0 {
 		memory = handscroll.FreeMemory()
 	}
+	memory -= memory / scratchShare
 	m.InputLimit = 10_000_000
 	if memory > 0 {
 		m.InputLimit = min(m.InputLimit, int(memory/int64(m.native.EntryBytes())))

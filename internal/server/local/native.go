@@ -33,6 +33,9 @@ func checkNative(m *model, r *backend.Request) error {
 
 // nativePrompt makes the prompt of a request. It must be released.
 func (b *Backend) nativePrompt(ctx context.Context, m *model, r *backend.Request) (*prompt, error) {
+	if last, _ := question(r.Messages); last < 0 {
+		return nil, &backend.Error{Kind: backend.Invalid, Param: "messages", Message: "no message of the user has a text: the last one is the question"}
+	}
 	pr := b.newPrompter(m, r.Owner)
 	if err := b.fillPrompt(ctx, pr, r); err != nil {
 		pr.p.release()
@@ -41,6 +44,7 @@ func (b *Backend) nativePrompt(ctx context.Context, m *model, r *backend.Request
 	return pr.p, nil
 }
 
+// fillPrompt adds what a request holds. Where nothing is asked there is no question.
 func (b *Backend) fillPrompt(ctx context.Context, pr *prompter, r *backend.Request) error {
 	if r.Context != "" {
 		s, err := b.stored.find(r.Owner, r.Context)
@@ -56,7 +60,7 @@ func (b *Backend) fillPrompt(ctx context.Context, pr *prompter, r *backend.Reque
 	given := len(pr.p.units)
 	last, at := question(r.Messages)
 	if last < 0 {
-		return &backend.Error{Kind: backend.Invalid, Param: "messages", Message: "no message of the user has a text: the last one is the question"}
+		return pr.messages(ctx, r.Messages, -1, -1)
 	}
 	text := r.Messages[last].Parts[at].Text
 	// The head of the text stands where the text stood.
@@ -87,15 +91,52 @@ func question(list []backend.Message) (message, part int) {
 	return -1, -1
 }
 
-// classOf says what reading a prompt takes.
-func (b *Backend) classOf(p *prompt) class {
-	size := int64(0)
+// admit lets a prompt in.
+func (b *Backend) admit(ctx context.Context, m *model, p *prompt, emit func(backend.Event) error) (*pass, error) {
+	c, tokens := b.workOf(p)
+	pass, err := m.gate.enter(ctx, c, tokens, waiting(emit))
+	if err != nil {
+		return nil, err
+	}
+	if pass.release, err = b.scratch.take(ctx, scratchOf(b.entries.missing(p.units, false))); err != nil {
+		pass.exit()
+		return nil, err
+	}
+	return pass, nil
+}
+
+const (
+	// textBytes is how many bytes of text are a token, about.
+	textBytes = 4
+	// mediaBytes is the same of pictures, films and documents. What they hold is known
+	// when they are opened; this is a guess before.
+	mediaBytes = 256
+)
+
+// workOf says what reading a prompt takes: the class, and about how many tokens. What
+// others read already is work of theirs.
+func (b *Backend) workOf(p *prompt) (c class, tokens int) {
+	all, media := 0, false
 	for _, u := range b.entries.missing(p.units, false) {
-		if size += u.size; size > longBytes || u.long() {
-			return long
+		n := int(u.size / textBytes)
+		if u.long() {
+			n, media = int(u.size/mediaBytes), true
+		}
+		if all += n; !b.entries.isReading(u) {
+			tokens += n
 		}
 	}
-	return quick
+	if media {
+		return long, tokens
+	}
+	return classOf(all), tokens
+}
+
+// isReading reports whether somebody reads a unit.
+func (s *entries) isReading(u *unit) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reading[u.key] != nil
 }
 
 func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Request, emit func(backend.Event) error) (*backend.Response, error) {
@@ -111,7 +152,7 @@ func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Reque
 	if r.Progress {
 		j.emit = emit
 	}
-	if j.pass, err = m.gate.enter(ctx, b.classOf(p), waiting(j.emit)); err != nil {
+	if j.pass, err = b.admit(ctx, m, p, j.emit); err != nil {
 		return nil, err
 	}
 	defer func() { j.pass.exit() }()
@@ -124,7 +165,17 @@ func (b *Backend) generateNative(ctx context.Context, m *model, r *backend.Reque
 		return nil, err
 	}
 	b.count.prompt(g.tokens, g.cached)
-	return b.ask(ctx, m, r, p.question, g, emit)
+	out, err := b.ask(ctx, m, r, p.question, g, emit)
+	if err == nil {
+		j.pass.answered()
+	}
+	return out, err
+}
+
+// questionTokens is how long a question is. The token that parts of a context begin with
+// is not counted: the engine does not give it one.
+func (m *model) questionTokens(question string) int {
+	return m.native.CountTokens([]byte(question)) - 1
 }
 
 // ask answers a question from what was gathered.
@@ -133,7 +184,7 @@ func (b *Backend) ask(ctx context.Context, m *model, r *backend.Request, questio
 	most := min(nativeAnswer, r.Sampling.MaxTokens)
 	begin := time.Now()
 	a := &handscroll.Answer{Text: handscroll.NotFound}
-	a.Usage.PromptTokens = m.native.CountTokens([]byte(question))
+	a.Usage.PromptTokens = m.questionTokens(question)
 	if len(g.picks) > 0 {
 		c := m.native.Join(handscroll.ContextOptions{Threads: b.opts.Threads, MaxAnswer: most}, g.picks...)
 		var err error
@@ -205,21 +256,14 @@ func waiting(emit func(backend.Event) error) func() error {
 func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request) (*backend.Usage, error) {
 	pr := b.newPrompter(m, r.Owner)
 	defer func() { pr.p.release() }()
-	if r.Context != "" {
-		s, err := b.stored.find(r.Owner, r.Context)
-		if err != nil {
-			return nil, err
-		}
-		if err := s.fits(m); err != nil {
-			return nil, err
-		}
-		pr.stored(s)
-	}
-	pr.text(r.System, "system", "system")
-	// The question's text is counted like any other.
-	if err := pr.messages(ctx, r.Messages, -1, -1); err != nil {
+	if err := b.fillPrompt(ctx, pr, r); err != nil {
 		return nil, err
 	}
+	done, err := b.scratch.take(ctx, scratchOf(b.entries.missing(pr.p.units, false)))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	u := &backend.Usage{ByKind: map[backend.Modality]int{}, CachedBy: map[backend.Modality]int{}}
 	for _, unit := range pr.p.units {
 		if rec := b.entries.find(unit.key); rec != nil {
@@ -252,6 +296,10 @@ func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request)
 			}
 		}
 		release()
+	}
+	if pr.p.question != "" {
+		n := m.questionTokens(pr.p.question)
+		u.Prompt, u.ByKind[backend.Text] = u.Prompt+n, u.ByKind[backend.Text]+n
 	}
 	return u, nil
 }

@@ -206,7 +206,7 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 		e.c = j.m.native.NewContext(opts)
 	}
 	turn := &reader{t: &s.b.turns}
-	if j.pass.c == long {
+	if j.pass.c != quick {
 		if err := turn.take(ctx); err != nil {
 			return true, err
 		}
@@ -224,11 +224,12 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 		s.b.count.read(int64(max(0, e.c.Tokens()-before)), time.Since(begin))
 	}()
 	err = e.c.Read(ctx, o.list, func(p handscroll.Progress) {
+		j.pass.reached(p)
 		if err := t.report(p); err != nil {
 			stop(err)
 			return
 		}
-		if j.pass.c == long {
+		if j.pass.c != quick {
 			if err := turn.pause(ctx); err != nil {
 				stop(err)
 			}

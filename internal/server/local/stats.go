@@ -46,8 +46,10 @@ func (b *Backend) Stats() backend.Stats {
 	}
 	for _, m := range b.models {
 		m.gate.mu.Lock()
-		s.Running += m.gate.running[quick] + m.gate.running[long]
-		s.Waiting += len(m.gate.waiting[quick]) + len(m.gate.waiting[long])
+		for c := range classes {
+			s.Running += m.gate.running[c]
+			s.Waiting += len(m.gate.waiting[c])
+		}
 		s.Refused += m.gate.refused
 		m.gate.mu.Unlock()
 	}

@@ -217,7 +217,7 @@ func (b *Backend) Store(ctx context.Context, n backend.NewStored, emit func(back
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "contents", Message: "there is nothing to store: add a text or a file"}
 	}
 	j := &job{m: m, p: pr.p, emit: emit, owner: n.Owner}
-	if j.pass, err = m.gate.enter(ctx, b.classOf(pr.p), waiting(emit)); err != nil {
+	if j.pass, err = b.admit(ctx, m, pr.p, emit); err != nil {
 		return nil, err
 	}
 	defer func() { j.pass.exit() }()
@@ -334,7 +334,12 @@ func (s *shelf) find(owner, id string) (*storedRecord, error) {
 }
 
 // Stored describes a stored context.
-func (b *Backend) Stored(_ context.Context, owner, id string) (*backend.Stored, error) {
+func (b *Backend) Stored(ctx context.Context, owner, id string) (*backend.Stored, error) {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	r, err := b.stored.find(owner, id)
 	if err != nil {
 		return nil, err
@@ -343,7 +348,12 @@ func (b *Backend) Stored(_ context.Context, owner, id string) (*backend.Stored, 
 }
 
 // StoredList lists an owner's stored contexts.
-func (b *Backend) StoredList(_ context.Context, owner string) ([]backend.Stored, error) {
+func (b *Backend) StoredList(ctx context.Context, owner string) ([]backend.Stored, error) {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	s := b.stored
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -360,7 +370,12 @@ func (b *Backend) StoredList(_ context.Context, owner string) ([]backend.Stored,
 }
 
 // Extend sets when a stored context expires.
-func (b *Backend) Extend(_ context.Context, owner, id string, expires time.Time) (*backend.Stored, error) {
+func (b *Backend) Extend(ctx context.Context, owner, id string, expires time.Time) (*backend.Stored, error) {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	now := time.Now()
 	if !expires.IsZero() && !expires.After(now) {
 		return nil, &backend.Error{Kind: backend.Invalid, Param: "expireTime", Message: "the time of expiry has passed: delete the context, or give a later one"}
@@ -384,7 +399,12 @@ func (b *Backend) Extend(_ context.Context, owner, id string, expires time.Time)
 }
 
 // DeleteStored deletes a stored context.
-func (b *Backend) DeleteStored(_ context.Context, owner, id string) error {
+func (b *Backend) DeleteStored(ctx context.Context, owner, id string) error {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	s := b.stored
 	s.changes.Lock()
 	defer s.changes.Unlock()

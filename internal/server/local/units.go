@@ -241,9 +241,6 @@ func (u *unit) skip(b *Backend, path string, skipped []handscroll.Skipped) {
 	}
 }
 
-// longBytes is how much text takes longer to read than a question may wait for.
-const longBytes = 128 << 10
-
 // long reports whether reading a unit takes time.
 func (u *unit) long() bool {
 	return u.text == nil && !strings.HasPrefix(http.DetectContentType(u.head()), "text/")

@@ -144,7 +144,12 @@ func (f *files) upload(owner, id string) (*upload, error) {
 }
 
 // Upload says how far an upload has come, also while something is being added to it.
-func (b *Backend) Upload(_ context.Context, owner, id string) (*backend.Upload, error) {
+func (b *Backend) Upload(ctx context.Context, owner, id string) (*backend.Upload, error) {
+	_, done, err := b.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	u, err := b.files.upload(owner, id)
 	if err != nil {
 		return nil, err

@@ -182,15 +182,11 @@ func (b *Backend) generateWeights(ctx context.Context, m *model, r *backend.Requ
 		g.o.MaxTokens = defaultAnswer
 	}
 	g.o.MaxTokens = min(g.o.MaxTokens, m.InputLimit-len(g.ids))
-	c := quick
-	if len(g.ids) > longTokens {
-		c = long
-	}
 	progress := emit
 	if !r.Progress {
 		progress = nil
 	}
-	p, err := m.gate.enter(ctx, c, waiting(progress))
+	p, err := g.admit(ctx, progress)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +203,29 @@ func (b *Backend) generateWeights(ctx context.Context, m *model, r *backend.Requ
 	}
 	defer b.turns.ask()()
 	usage := backend.Usage{Prompt: len(g.ids), Cached: run.cached, ByKind: byKind, CachedBy: map[backend.Modality]int{backend.Text: run.cached}}
-	return g.answer(ctx, run, usage)
+	out, err := g.answer(ctx, run, usage)
+	if err == nil {
+		p.answered()
+	}
+	return out, err
+}
+
+// admit lets a prompt in, by what of it is to be read.
+func (g *generation) admit(ctx context.Context, emit func(backend.Event) error) (*pass, error) {
+	fresh := len(g.ids) - g.b.sessions.common(g.m, g.r.Owner, g.ids)
+	return g.m.gate.enter(ctx, classOf(fresh), fresh, waiting(emit))
+}
+
+// common is how many of a prompt's tokens need not be read, as it is now.
+func (s *sessions) common(m *model, owner string, ids []int32) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.list {
+		if k.m == m && k.owner == owner && !k.gone {
+			n = max(n, k.s.Common(ids))
+		}
+	}
+	return n
 }
 
 const (
@@ -217,11 +235,13 @@ const (
 	defaultAnswer = 8192
 )
 
-// longTokens is a prompt that takes long to read.
-const longTokens = 2048
-
 // prompt makes the request's tokens.
 func (g *generation) prompt(ctx context.Context) (map[backend.Modality]int, error) {
+	done, err := g.b.scratch.take(ctx, g.b.scratchFor(g.r))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if g.r.Raw {
 		g.text = rawText(g.r)
 		if g.text == "" {
@@ -329,7 +349,9 @@ func (g *generation) read(ctx context.Context, p *pass, answers int, emit func(b
 	cached := min(out.s.Common(g.ids), len(g.ids)-1)
 	t := &progressTracker{emit: emit, every: progressEvery, cached: cached, total: len(g.ids), fresh: len(g.ids) - cached, begin: begin}
 	out.cached, err = out.s.Read(ctx, g.ids, func(done, total int) {
-		if err := t.report(handscroll.Progress{Bytes: int64(done - cached), Total: int64(max(1, total-cached))}); err != nil {
+		at := handscroll.Progress{Bytes: int64(done - cached), Total: int64(max(1, total-cached))}
+		p.reached(at)
+		if err := t.report(at); err != nil {
 			stop(err)
 		}
 	})
@@ -533,7 +555,16 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 	if dims < 0 || dims > m.EmbedDims {
 		return nil, nil, &backend.Error{Kind: backend.Invalid, Param: "dimensions", Message: fmt.Sprintf("the vectors of %s have %d dimensions; %d were asked for", id, m.EmbedDims, dims)}
 	}
-	p, err := m.gate.enter(ctx, quick, nil)
+	size, longest := 0, 0
+	for _, text := range texts {
+		size, longest = size+len(text), max(longest, len(text))
+	}
+	memory, err := b.scratch.take(ctx, textScratch(int64(longest))) // one after the other
+	if err != nil {
+		return nil, nil, err
+	}
+	defer memory()
+	p, err := m.gate.enter(ctx, quick, size/textBytes, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -541,6 +572,7 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 	defer b.turns.ask()()
 	usage := &backend.Usage{ByKind: map[backend.Modality]int{}}
 	out := make([][]float32, len(texts))
+	read := 0 // bytes
 	for i, text := range texts {
 		if strings.TrimSpace(text) == "" {
 			return nil, nil, &backend.Error{Kind: backend.Invalid, Param: fmt.Sprintf("input[%d]", i), Message: "the text is empty"}
@@ -561,7 +593,10 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 		}
 		usage.Prompt += len(ids)
 		out[i] = shorten(v, dims)
+		read += len(text)
+		p.reached(handscroll.Progress{Bytes: int64(read), Total: int64(size)})
 	}
+	p.answered()
 	usage.ByKind[backend.Text] = usage.Prompt
 	return out, usage, nil
 }
@@ -570,6 +605,11 @@ func (b *Backend) Embed(ctx context.Context, id string, texts []string, dims int
 // session.
 func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStored, emit func(backend.Event) error) (out *backend.Stored, err error) {
 	r := &backend.Request{Model: n.Model, Owner: n.Owner, System: n.System, Messages: n.Messages, Tools: n.Tools, ToolChoice: n.ToolChoice, Logprobs: -1}
+	done, err := b.scratch.take(ctx, b.scratchFor(r))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	d, err := b.dialogue(ctx, m, r)
 	if err != nil {
 		return nil, err
@@ -594,6 +634,7 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 	if err != nil {
 		return nil, err
 	}
+	done()
 	if len(ids) == 0 || len(ids) >= m.InputLimit {
 		return nil, tooLong(len(ids), m)
 	}
@@ -609,16 +650,12 @@ func (b *Backend) storeWeights(ctx context.Context, m *model, n backend.NewStore
 			b.sessions.drop(record)
 		}
 	}()
-	c := quick
-	if len(ids) > longTokens {
-		c = long
-	}
-	p, err := m.gate.enter(ctx, c, waiting(emit))
+	g := &generation{b: b, m: m, r: r, ids: ids}
+	p, err := g.admit(ctx, emit)
 	if err != nil {
 		return nil, err
 	}
 	defer p.exit()
-	g := &generation{b: b, m: m, r: r, ids: ids}
 	read, err := g.read(ctx, p, 1, emit)
 	if read != nil {
 		defer read.release()

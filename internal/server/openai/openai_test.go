@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/handscroll/handscroll/internal/server/backend"
@@ -265,6 +266,14 @@ func TestBodiesThatAreNot(t *testing.T) {
 		r = httptest.NewRequestWithContext(t.Context(), "POST", path, nil)
 		r.Body = readCloser{failing{}}
 		wantError(t, c.do(r), 400, "", "", "could not be read")
+		// The server's own reason not to go on reading.
+		r = httptest.NewRequestWithContext(t.Context(), "POST", path, nil)
+		r.Body = readCloser{iotest.ErrReader(&backend.Error{Kind: backend.Busy, Message: "no memory for it", RetryAfter: 5 * time.Second})}
+		w := c.do(r)
+		wantError(t, w, 429, "", "rate_limit_exceeded", "no memory")
+		if after := w.Header().Get("Retry-After"); after != "5" {
+			t.Errorf("%s: Retry-After %q", path, after)
+		}
 	}
 	if n := len(f.Requests()); n != 0 {
 		t.Errorf("%d requests came through", n)
