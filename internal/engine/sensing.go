@@ -7,12 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 	"unsafe"
 
-	"github.com/handscroll/handscroll/internal/disk"
 	"github.com/handscroll/handscroll/internal/encoder"
 	"github.com/handscroll/handscroll/internal/kvcache"
 	"github.com/handscroll/handscroll/internal/media"
@@ -134,23 +131,18 @@ func decodeSensing(b []byte) (*sensing, error) {
 	return s, nil
 }
 
-// sensingPath is a part's file in a stored context, "" in one in memory.
-func (c *Context) sensingPath(part *media.Part) string {
-	if s, ok := c.pages.(*kvcache.Store); ok {
-		return filepath.Join(s.Dir(), fmt.Sprintf("%s%x", kvcache.SensingPrefix, part.Hash[:8]))
-	}
-	return ""
-}
+// sensingName is a part's, beside a stored context.
+func sensingName(part *media.Part) string { return fmt.Sprintf("%x", part.Hash[:8]) }
 
 // resumed returns what is there already of a part, nothing if nothing is or if it is
 // damaged: then the part is perceived from its beginning.
 func (c *Context) resumed(part *media.Part) *sensing {
 	none := new(sensing)
-	path := c.sensingPath(part)
-	if path == "" {
+	store, ok := c.pages.(*kvcache.Store)
+	if !ok {
 		return none
 	}
-	b, err := os.ReadFile(path)
+	b, err := store.ReadAside(sensingName(part))
 	if err != nil {
 		return none
 	}
@@ -161,14 +153,10 @@ func (c *Context) resumed(part *media.Part) *sensing {
 	return s
 }
 
-// forgetSensing removes the files once a Read has come to its end.
+// forgetSensing removes what is there of parts once a Read has come to its end.
 func (c *Context) forgetSensing() error {
-	s, ok := c.pages.(*kvcache.Store)
-	if !ok {
-		return nil
-	}
-	if err := kvcache.RemoveSensing(s.Dir()); err != nil {
-		return fmt.Errorf("engine: %w", err)
+	if store, ok := c.pages.(*kvcache.Store); ok {
+		return store.DropAside()
 	}
 	return nil
 }
@@ -203,13 +191,13 @@ func (p *perceiver) sofar(c *Context, part *media.Part) *sensing {
 
 // save writes what has been perceived, if the context is stored.
 func (p *perceiver) save(c *Context, part *media.Part) error {
-	path := c.sensingPath(part)
-	if path == "" {
+	store, ok := c.pages.(*kvcache.Store)
+	if !ok {
 		return nil
 	}
 	b, err := p.sofar(c, part).encode()
 	if err != nil {
 		return fmt.Errorf("engine: %w", err)
 	}
-	return disk.WriteFile(path, b)
+	return store.WriteAside(sensingName(part), b)
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/handscroll/handscroll/internal/disk"
 )
@@ -18,9 +17,7 @@ const (
 	logName      = "context.log"
 	manifestName = "context.json"
 	lockName     = "lock"
-	// SensingPrefix begins the names of files that whoever reads films and sound
-	// keeps there until a Read comes to its end.
-	SensingPrefix = "sensing-"
+	asidePrefix  = "sensing-"
 )
 
 // manifest is the commit: how much of the log is known to be on the disk, and
@@ -158,7 +155,7 @@ func Remove(dir string) error {
 	if err := removeSaved(dir); err != nil {
 		return err
 	}
-	if err := RemoveSensing(dir); err != nil {
+	if err := removeAside(dir); err != nil {
 		return err
 	}
 	if runtime.GOOS == "windows" {
@@ -169,23 +166,6 @@ func Remove(dir string) error {
 	}
 	if err := os.Remove(dir); err != nil {
 		return fmt.Errorf("kvcache: %w", err)
-	}
-	return nil
-}
-
-// RemoveSensing removes the files that are named after [SensingPrefix].
-func RemoveSensing(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("kvcache: %w", err)
-	}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), SensingPrefix) {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("kvcache: %w", err)
-		}
 	}
 	return nil
 }
