@@ -18,7 +18,8 @@ const (
 	// readFit is the share of a question's words, by weight, from which a line is
 	// about it.
 	readFit = 0.7
-	// readWord is the likeness from which a word counts as read.
+	// readWord is the likeness from which a word counts as read; half will do if it
+	// is as long, give or take a letter.
 	readWord = 0.65
 	// readNumber is what a number weighs beside a word.
 	readNumber = 3
@@ -165,7 +166,11 @@ func fitLine(line []byte, words []wanted) (fit float32, last int) {
 		var fresh []way
 		for j, w := range words {
 			like := likeness(t.text, w)
-			if like < readWord || w.number && counted {
+			least := float32(readWord)
+			if d := len(t.text) - len(w.text); -1 <= d && d <= 1 {
+				least = 0.5
+			}
+			if like < least || w.number && counted {
 				continue
 			}
 			best := way{like * w.weight, j, at}
@@ -204,29 +209,37 @@ func likeness(read string, w wanted) float32 {
 		}
 		return 0
 	}
-	if len(read) > len(w.text)+2 && len(w.text) >= 4 && strings.Contains(read, w.text) {
+	return max(alike(read, w.text), alike(looksLike.Replace(read), looksLike.Replace(w.text)))
+}
+
+// looksLike brings letters that look like others side by side into one form.
+var looksLike = strings.NewReplacer("uu", "w", "vv", "w", "lu", "w", "iu", "w", "1u", "w", "ui", "w", "rn", "m", "nn", "m", "cl", "d", "0", "o", "1", "l", "5", "s")
+
+// alike is the likeness of two words in small letters.
+func alike(read, text string) float32 {
+	if len(read) > len(text)+2 && len(text) >= 4 && strings.Contains(read, text) {
 		return 0.9
 	}
-	if d := len(read) - len(w.text); d > 3 || d < -3 {
+	if d := len(read) - len(text); d > 3 || d < -3 {
 		return 0
 	}
-	row := make([]int, len(w.text)+1)
+	row := make([]int, len(text)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(read) {
 		diagonal := row[0]
 		row[0] = i + 1
-		for j := range len(w.text) {
+		for j := range len(text) {
 			cost := diagonal
-			if read[i] != w.text[j] {
+			if read[i] != text[j] {
 				cost++
 			}
 			diagonal = row[j+1]
 			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
 		}
 	}
-	return max(0, 1-float32(row[len(w.text)])/float32(max(len(read), len(w.text))))
+	return max(0, 1-float32(row[len(text)])/float32(max(len(read), len(text))))
 }
 
 var (

@@ -21,6 +21,9 @@ func TestReadings(t *testing.T) {
 		{"Which player scored the perfect 50?", `Ravi Petrov | 9 8 10 10 10 | Total 47`, "", false},
 		{"Which player scored the perfect 50?", `Ravi Petrov | Attempt 50`, "", false},
 		{"Which player made attempt 50?", `Ravi Petrov | Attempt 50`, "Ravi Petrov", true},
+		{"What is the secret word?", `Che secret luord is "harbour"`, "harbour", true},
+		{"What is the secret word?", `The secret orb is "harbour"`, "harbour", true},
+		{"What is the secret word?", `in a large crowd to the barn and sent word that they`, "", false},
 		{"What does the sign say at gate 12?", `Gate 12 Boarding`, "Boarding", true},
 		{"When did it rain?", `sunny`, "", false},
 	} {
