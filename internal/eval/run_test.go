@@ -82,6 +82,13 @@ func TestPerfectRecall(t *testing.T) {
 			t.Errorf("needle of row %d at %.1f %%", r.Row, r.Depth)
 		}
 	}
+	// A summary without what it sums up is not taken for a run.
+	if err := os.Remove(filepath.Join(c.Dir, resultsFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(context.Background(), c); err == nil || !strings.Contains(err.Error(), "without the results.jsonl") {
+		t.Errorf("results gone: %v", err)
+	}
 }
 
 func TestForgetfulRecallIsRedWhereItForgets(t *testing.T) {

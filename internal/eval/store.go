@@ -90,8 +90,11 @@ func openJournal[R record, M any](dir string, m M) (*journal[R], error) {
 		if d := differences(m, old); d != "" {
 			return nil, fmt.Errorf("eval: %s: %w (%s); name another directory or remove this one", dir, ErrOtherRun, d)
 		}
+		if exists(dir, summaryFile) && !exists(dir, resultsFile) {
+			return nil, fmt.Errorf("eval: %s: %s without the %s that it sums up; remove the directory to run again", dir, summaryFile, resultsFile)
+		}
 	case errors.Is(err, fs.ErrNotExist):
-		if _, err := os.Stat(filepath.Join(dir, resultsFile)); err == nil {
+		if exists(dir, resultsFile) {
 			return nil, fmt.Errorf("eval: %s: %w (%s without %s)", dir, ErrOtherRun, resultsFile, manifestFile)
 		}
 		if err := writeJSON(path, m); err != nil {
@@ -101,6 +104,11 @@ func openJournal[R record, M any](dir string, m M) (*journal[R], error) {
 		return nil, fmt.Errorf("eval: %w", err)
 	}
 	return readJournal[R](filepath.Join(dir, resultsFile))
+}
+
+func exists(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name))
+	return err == nil
 }
 
 // readJournal reads the lines of a results file and opens it for appending.
