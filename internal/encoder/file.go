@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/handscroll/handscroll/internal/gguf"
+	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/nn"
 	"github.com/handscroll/handscroll/internal/speech"
 	"github.com/handscroll/handscroll/internal/tensor"
@@ -308,7 +309,7 @@ func LoadReading(f *gguf.File, prec nn.Precision, train bool) (*Reading, error) 
 		return nil, err
 	}
 	Refresh(v.Matrices, &v.Params, train, 0, 1)
-	if train {
+	if train || !kernel.FastInt8() {
 		return v, nil
 	}
 	return v, v.Reader.blocks.round(v.Params.Data)

@@ -15,6 +15,10 @@ type features struct {
 // environment variable HANDSCROLL_CPU asks for less.
 var has = detect().limit(os.Getenv("HANDSCROLL_CPU"))
 
+// FastInt8 says whether products of [Blocks] are faster here than those of
+// [PackedBF16] of the same weights.
+func FastInt8() bool { return has.vnni }
+
 // limit takes away what lies above the named level: generic (portable Go
 // only), avx2, or avx512 (all of it). Any other name leaves f as it is, so
 // that a typing error costs no speed and never turns on what is not there.
