@@ -515,15 +515,21 @@ func (s *entries) trimMemory() {
 }
 
 // evict deletes the contexts that were not used for longest until n bytes are
-// deleted, or there is none that nobody uses; s.mu is not held.
+// deleted. It deletes none if those that nobody uses have less than that: what is
+// refused all the same is to cost others nothing. s.mu is not held.
 func (s *entries) evict(n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var idle []*entry
+	has := int64(0)
 	for _, e := range s.list {
 		if e.disk && e.refs == 0 && e.busy == nil && !s.isPinned(e) {
 			idle = append(idle, e)
+			has += e.size
 		}
+	}
+	if has < n {
+		return
 	}
 	slices.SortFunc(idle, func(a, b *entry) int { return cmp.Or(a.used.Compare(b.used), strings.Compare(a.ID, b.ID)) })
 	for _, e := range idle {

@@ -76,6 +76,22 @@ func TestReservedWhileRead(t *testing.T) {
 	}
 }
 
+// What is refused all the same costs nobody what was read before.
+func TestRefusedEvictsNothing(t *testing.T) {
+	const quota = 8 << 20
+	b := open(t, Options{Quota: quota})
+	r := request(text(haystack(1, 20<<10, gateLine)), text(gateAsk))
+	generate(t, b, r)
+	_, err := b.Begin(t.Context(), backend.NewUpload{Size: quota + 1})
+	wantKind(t, err, backend.Unavailable, "8388608", "8388609")
+	if again := generate(t, b, r); again.Usage.Cached == 0 || b.Stats().Evicted != 0 {
+		t.Errorf("%+v, %d evicted", again.Usage, b.Stats().Evicted)
+	}
+	if _, err := b.Begin(t.Context(), backend.NewUpload{Size: quota}); err != nil || b.Stats().Evicted != 1 {
+		t.Errorf("%v, %d evicted", err, b.Stats().Evicted)
+	}
+}
+
 // One key keeps at most its share, whatever the order; others keep theirs.
 func TestShares(t *testing.T) {
 	for model, share := range map[string]int{"handscroll": 1 << 20, "tiny": 8 << 20} {
