@@ -2,6 +2,8 @@ package local
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -89,6 +91,44 @@ func TestRefusedEvictsNothing(t *testing.T) {
 	}
 	if _, err := b.Begin(t.Context(), backend.NewUpload{Size: quota}); err != nil || b.Stats().Evicted != 1 {
 		t.Errorf("%v, %d evicted", err, b.Stats().Evicted)
+	}
+}
+
+// What was read before a client left needs no room a second time, and stays while there
+// is none for the rest.
+func TestInterruptedFitsWhereItWould(t *testing.T) {
+	b := open(t, Options{Quota: 1 << 30})
+	r := request(text(haystack(1, 160<<10, gateLine)), text(gateAsk))
+	whole := generate(t, b, r)
+	full := b.Stats().StoredBytes
+	b.entries.evict(1)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	leaves := *r
+	leaves.Progress = true
+	if _, err := b.Generate(ctx, &leaves, func(e backend.Event) error {
+		if e.Progress != nil && e.Progress.Tokens > whole.Usage.Prompt/2 {
+			cancel()
+		}
+		return nil
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	part, read := b.Stats().StoredBytes, b.Stats().ReadTokens
+	if part < full/3 {
+		t.Fatalf("%d bytes of %d are there", part, full)
+	}
+	b.quota = part + 1<<20
+	wantKind(t, errOf(b.Generate(t.Context(), r, nil)), backend.Unavailable)
+	if now := b.Stats().StoredBytes; now != part {
+		t.Errorf("%d bytes of %d are left when there is no room", now, part)
+	}
+	b.quota = full * 5 / 4
+	if out := generate(t, b, r); out.Choices[0].Text != whole.Choices[0].Text {
+		t.Errorf("%q, want %q", out.Choices[0].Text, whole.Choices[0].Text)
+	}
+	if n := b.Stats().ReadTokens - read; n > int64(whole.Usage.Prompt)*2/3 {
+		t.Errorf("%d tokens of %d were read again", n, whole.Usage.Prompt)
 	}
 }
 

@@ -180,19 +180,6 @@ func (e *entry) goesOn(own []*unit) bool {
 
 // fill reads parts into an entry. stopped says that it can be read on.
 func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stopped bool, err error) {
-	if e.disk {
-		// A stored context's share of the disk is taken when it is made.
-		n := int64(o.fresh)*int64(j.m.native.EntryBytes()) + o.bytes
-		err := s.b.reserve(j.owner, n, func() error {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			e.claim = n
-			return nil
-		})
-		if err != nil {
-			return false, err
-		}
-	}
 	opts := handscroll.ContextOptions{Threads: s.b.opts.Threads}
 	switch {
 	case e.c != nil:
@@ -204,6 +191,21 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 		e.c = c
 	default:
 		e.c = j.m.native.NewContext(opts)
+	}
+	if e.disk {
+		// A stored context's share of the disk is taken when it is made. What was read
+		// before it was interrupted is there, and stays if there is no room for the rest.
+		left := max(0, s.unfinished(e))
+		n := int64(max(0, o.fresh-left))*int64(j.m.native.EntryBytes()) + o.bytes
+		err := s.b.reserve(j.owner, n, func() error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			e.claim = n
+			return nil
+		})
+		if err != nil {
+			return left > 0, err
+		}
 	}
 	turn := &reader{t: &s.b.turns}
 	if j.pass.c != quick {
@@ -239,6 +241,19 @@ func (s *entries) fill(ctx context.Context, j *job, e *entry, o *opened) (stoppe
 		return true, ended(cause)
 	}
 	return false, err
+}
+
+// unfinished is how many tokens of an entry are of units that are not read to their end.
+func (s *entries) unfinished(e *entry) int {
+	n := e.c.Tokens()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range e.Units {
+		if r.Done {
+			n -= r.Tokens
+		}
+	}
+	return n
 }
 
 // progressEvery is how often progress is reported at most.
