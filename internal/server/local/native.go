@@ -98,7 +98,7 @@ func (b *Backend) admit(ctx context.Context, m *model, p *prompt, emit func(back
 	if err != nil {
 		return nil, err
 	}
-	if pass.release, err = b.scratch.take(ctx, scratchOf(b.entries.missing(p.units, false))); err != nil {
+	if pass.release, err = b.scratch.take(ctx, b.scratch.of(b.entries.missing(p.units, false))); err != nil {
 		pass.exit()
 		return nil, err
 	}
@@ -259,7 +259,7 @@ func (b *Backend) countNative(ctx context.Context, m *model, r *backend.Request)
 	if err := b.fillPrompt(ctx, pr, r); err != nil {
 		return nil, err
 	}
-	done, err := b.scratch.take(ctx, scratchOf(b.entries.missing(pr.p.units, false)))
+	done, err := b.scratch.take(ctx, b.scratch.of(b.entries.missing(pr.p.units, false)))
 	if err != nil {
 		return nil, err
 	}

@@ -114,26 +114,33 @@ const (
 	freeText = 64 << 10
 )
 
-// scratchOf is what opening a prompt's units takes.
-func scratchOf(units []*unit) (n int64) {
+// of is what opening a prompt's units takes. Pictures, films and recordings are perceived
+// one after the other, and in what memory there is: they alone are never too much.
+func (s *scratch) of(units []*unit) int64 {
+	texts, senses := int64(0), int64(0)
 	for _, u := range units {
-		n += u.scratch()
-	}
-	return n
-}
-
-func (u *unit) scratch() int64 {
-	if u.size <= freeText {
-		return 0
-	}
-	if u.text == nil {
-		switch kind, _, _ := strings.Cut(http.DetectContentType(u.head()), ";"); {
-		case strings.HasPrefix(kind, "text/"), kind == "application/pdf", kind == "application/zip", kind == "application/x-gzip":
+		switch {
+		case u.size <= freeText:
+		case u.whole():
+			texts += textScratch(u.size)
 		default:
-			return min(u.size, openMemory)
+			senses = max(senses, min(u.size, openMemory))
 		}
 	}
-	return textScratch(u.size)
+	return max(texts, min(texts+senses, s.limit))
+}
+
+// whole reports whether a unit is in memory as a whole when it is opened.
+func (u *unit) whole() bool {
+	if u.text != nil {
+		return true
+	}
+	kind, _, _ := strings.Cut(http.DetectContentType(u.head()), ";")
+	switch kind {
+	case "application/pdf", "application/zip", "application/x-gzip":
+		return true
+	}
+	return strings.HasPrefix(kind, "text/")
 }
 
 // scratchFor is what the dialogue of a request takes.

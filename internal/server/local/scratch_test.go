@@ -91,3 +91,31 @@ func TestScratchOfRequests(t *testing.T) {
 		}
 	}
 }
+
+// A folder of pictures takes no more than one of them, and a film is not refused where
+// there is little memory.
+func TestScratchOfSenses(t *testing.T) {
+	const mib = 1 << 20
+	picture := &unit{data: []byte("\x89PNG\r\n\x1a\n"), size: 3 * mib}
+	film := &unit{data: []byte("RIFF\x00\x00\x00\x00AVI "), size: 900 * mib}
+	words := &unit{text: []byte("words"), size: 2 * mib}
+	folder := []*unit{words}
+	for range 1000 {
+		folder = append(folder, picture)
+	}
+	for _, test := range []struct {
+		units       []*unit
+		limit, want int64
+	}{
+		{folder, 800 * mib, 15 * mib},
+		{[]*unit{film, picture, film}, 800 * mib, openMemory},
+		{[]*unit{film, words}, 40 * mib, 40 * mib},
+		{[]*unit{words, film}, 8 * mib, 12 * mib}, // the text is too much
+		{[]*unit{{text: []byte("few"), size: freeText}}, 800 * mib, 0},
+	} {
+		s := scratch{limit: test.limit}
+		if got := s.of(test.units); got != test.want {
+			t.Errorf("%d units, limit %d: %d, want %d", len(test.units), test.limit, got, test.want)
+		}
+	}
+}
