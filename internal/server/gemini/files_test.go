@@ -180,6 +180,7 @@ func TestBadUploads(t *testing.T) {
 		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start, upload"}, "", 400, "X-Goog-Upload-Command"},
 		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start"}, "{", 400, ""},
 		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start"}, `{"file":{"name":"files/../../etc"}}`, 400, "file.name"},
+		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start"}, `{"junk":"` + strings.Repeat("x", maxDescription) + `"}`, 413, ""},
 		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start"}, `{"file":{"displayName":"a\u0000b"}}`, 400, "file.displayName"},
 		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start", "X-Goog-Upload-Header-Content-Length", "-3"}, `{}`, 400, "X-Goog-Upload-Header-Content-Length"},
 		{[]string{"X-Goog-Upload-Protocol", "resumable", "X-Goog-Upload-Command", "start", "X-Goog-Upload-Header-Content-Length", "1000000000"}, `{}`, 413, ""},

@@ -94,6 +94,9 @@ func describe(r *http.Request, f *newFile, mimeType string, size int64) (backend
 	return u, nil
 }
 
+// maxDescription is how long what is said of a file may be, in bytes.
+const maxDescription = 1 << 20
+
 func (h *handler) startUpload(w http.ResponseWriter, r *http.Request) error {
 	cs, err := commands(r)
 	if err != nil {
@@ -103,7 +106,8 @@ func (h *handler) startUpload(w http.ResponseWriter, r *http.Request) error {
 		return invalid("X-Goog-Upload-Command", "an upload begins with start alone, and goes on at the address in X-Goog-Upload-URL")
 	}
 	var body fileWrapper
-	if err := h.readBody(w, r, &body, true); err != nil {
+	// A request that brings a file may be long, as that is not kept in memory; this is.
+	if err := readJSON(http.MaxBytesReader(w, r.Body, maxDescription), &body, true); err != nil {
 		return err
 	}
 	if body.File == nil {
@@ -281,7 +285,7 @@ func (h *handler) multipart(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var body fileWrapper
-	if err := readJSON(io.LimitReader(p, 1<<20), &body, true); err != nil {
+	if err := readJSON(io.LimitReader(p, maxDescription), &body, true); err != nil {
 		return err
 	}
 	if p, err = next("the content"); err != nil {
