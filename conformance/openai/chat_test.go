@@ -150,7 +150,7 @@ func TestChatParts(t *testing.T) {
 		sdk.UserMessage([]sdk.ChatCompletionContentPartUnionParam{
 			sdk.ImageContentPart(sdk.ChatCompletionContentPartImageImageURLParam{URL: "https://example.com/a.png"}), sdk.TextContentPart("what is it?"),
 		})}})
-	wantError(t, err, 400, "", "messages[0].content[0].image_url.url", "--allow-remote")
+	wantError(t, err, 400, "", "messages[0].content[0].image_url.url", "--allow-remote-urls")
 }
 
 func TestChatSampling(t *testing.T) {

@@ -241,7 +241,7 @@ func TestChatRefusals(t *testing.T) {
 		{part(`{"type":"image_url","image_url":{"url":"ftp://x/y"}}`), "messages[0].content[0].image_url.url", "data, http or https"},
 		{part(`{"type":"image_url","image_url":{"url":"/etc/passwd"}}`), "messages[0].content[0].image_url.url", "data, http or https"},
 		{part(`{"type":"image_url","image_url":{"url":"file:///etc/passwd"}}`), "messages[0].content[0].image_url.url", "data, http or https"},
-		{part(`{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}`), "messages[0].content[0].image_url.url", "--allow-remote"},
+		{part(`{"type":"image_url","image_url":{"url":"https://example.com/a.png"}}`), "messages[0].content[0].image_url.url", "--allow-remote-urls"},
 		{part(`{"type":"image_url","image_url":{"url":"data:image/png;base64,"}}`), "messages[0].content[0].image_url.url", "no data"},
 		{part(`{"type":"image_url","image_url":{"url":"data:image/png;base64"}}`), "messages[0].content[0].image_url.url", "comma"},
 		{part(`{"type":"image_url","image_url":{"url":"data:image/png;base64,!!"}}`), "messages[0].content[0].image_url.url", "cannot be decoded"},

@@ -283,7 +283,7 @@ func (t *translator) link(s, at, kind string) (backend.Part, error) {
 		return p, err
 	case "http", "https":
 		if !t.h.o.AllowRemote {
-			return backend.Part{}, invalid(at, "this server does not fetch from other hosts: send a data URL, upload the file, or start the server with --allow-remote")
+			return backend.Part{}, invalid(at, "this server does not fetch from other hosts: send a data URL, upload the file, or start the server with --allow-remote-urls")
 		}
 		data, typ, err := t.h.fetcher.fetch(t.ctx, s)
 		if err != nil {

@@ -168,7 +168,7 @@ func TestResponseRefusals(t *testing.T) {
 		{`{"input":[{"role":"user","content":"x"},{"role":"developer","content":"x"}]}`, "input[1].content", "before the other"},
 		{`{"input":[{"role":"user"}]}`, "input[0].content", "a string or a list"},
 		{`{"input":[{"role":"user","content":[{"type":"input_file"}]}]}`, "input[0].content[0]", "exactly one"},
-		{`{"input":[{"role":"user","content":[{"type":"input_file","file_url":"https://example.com/x.pdf"}]}]}`, "input[0].content[0].file_url", "--allow-remote"},
+		{`{"input":[{"role":"user","content":[{"type":"input_file","file_url":"https://example.com/x.pdf"}]}]}`, "input[0].content[0].file_url", "--allow-remote-urls"},
 		{`{"input":[{"type":"function_call","name":"x","arguments":"{}"}]}`, "input[0].call_id", "missing"},
 		{`{"input":[{"type":"function_call","call_id":"c","name":"x","arguments":"no"}]}`, "input[0].arguments", "JSON object"},
 		{`{"input":[{"type":"function_call_output","call_id":"c","output":"x"}]}`, "input[0].call_id", "no call before"},
