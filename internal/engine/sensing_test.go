@@ -108,4 +108,3 @@ func TestFilmResumes(t *testing.T) {
 		})
 	}
 }
-

@@ -117,6 +117,7 @@ type pass struct {
 	work float64 // that is left, answering included
 	// release gives back the memory that reading takes; nil if it takes none.
 	release func()
+	hungry  time.Duration // how long it has waited for memory
 }
 
 // enter waits for its turn to read so many tokens and answer. It refuses one that
@@ -323,9 +324,22 @@ func (p *pass) starve(ctx context.Context, memory <-chan struct{}) error {
 	}
 	count(1)
 	defer count(-1)
+	var late <-chan time.Time
+	begin := time.Now()
+	defer func() { p.hungry += time.Since(begin) }()
+	if g.most > 0 {
+		timer := time.NewTimer(max(0, g.most-p.hungry))
+		defer timer.Stop()
+		late = timer.C
+	}
 	select {
 	case <-memory:
 		return nil
+	case <-late:
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.refused++
+		return busy(g.most/2, "the request has waited %v for memory that others use, which is as long as it may: try again later", g.most)
 	case <-ctx.Done():
 		return ended(ctx.Err())
 	}

@@ -154,6 +154,32 @@ func TestRefusedByWait(t *testing.T) {
 	})
 }
 
+// Who waits for memory waits no longer than others, all such waits together.
+func TestWaitForMemoryIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gate{limit: [classes]int{1, 1, 1}, queue: 9, most: 30 * time.Second}
+		p := enterNow(t, g, long, 1000)
+		given := make(chan struct{})
+		go func() {
+			time.Sleep(20 * time.Second)
+			close(given)
+		}()
+		if err := p.starve(t.Context(), given); err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		err := p.starve(t.Context(), make(chan struct{}))
+		wantKind(t, err, backend.Busy, "30s", "memory")
+		if took := time.Since(begin); took != 10*time.Second {
+			t.Errorf("refused after %v more", took)
+		}
+		p.exit()
+		if g.starved != [classes]int{} || g.running != [classes]int{} || g.refused != 1 {
+			t.Errorf("starved %v, running %v, %d refused", g.starved, g.running, g.refused)
+		}
+	})
+}
+
 // Nothing is known of how fast reading is: the wait itself is bounded.
 func TestWaitIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
