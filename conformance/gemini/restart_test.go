@@ -277,6 +277,10 @@ func TestKilledWhileReading(t *testing.T) {
 			t.Fatalf("killed at %v: the file is %+v, %v", fraction, f, err)
 		}
 		c := k.create(f)
+		// What was read up to the last commit, every two seconds, is not read again.
+		if n, all := k.metric(readTokens), float64(c.UsageMetadata.TotalTokenCount); *million && fraction > 0 && n > 0.9*all {
+			t.Errorf("killed at %v: %v of %v tokens were read again", fraction, n, all)
+		}
 		t.Logf("killed at %v of %d tokens: %d contexts; %v tokens read to create it again", fraction, c.UsageMetadata.TotalTokenCount, found, k.metric(readTokens))
 		k.ask(c)
 		if _, err := k.client.Caches.Delete(t.Context(), c.Name, nil); err != nil {

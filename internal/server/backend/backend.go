@@ -67,7 +67,7 @@ const (
 	NotFound                 // 404: unknown, expired or another key's
 	TooSlow                  // 408: the request's body did not come in time
 	Conflict                 // 409: an upload's offset, an ID that is taken
-	TooLarge                 // 413: a body, part or file over its limit
+	TooLarge                 // 413: a body, part or file over its limit, or a prompt that memory never has room for
 	Unsupported              // 415 in OpenAI's, 400 in Gemini's API: a type of part that the model does not take
 	Busy                     // 429: queue or a key's limit; RetryAfter says when
 	Internal                 // 500

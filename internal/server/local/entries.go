@@ -332,7 +332,7 @@ func (s *entries) collect(j *job, fresh map[string]bool) (*gathered, chan struct
 		if s.memory > 0 && need <= limit {
 			return nil, s.changed, nil
 		}
-		return nil, nil, backend.Errorf(backend.Unavailable, "the contexts of the prompt take %d bytes of memory; %d may be used", need, limit)
+		return nil, nil, backend.Errorf(backend.TooLarge, "the contexts of the prompt take %d bytes of memory; %d may be used", need, limit)
 	}
 	for _, u := range j.p.units {
 		e := s.units[u.key]

@@ -42,7 +42,7 @@ func (s *scratch) take(ctx context.Context, bytes int64) (release func(), err er
 		return func() {}, nil
 	}
 	if bytes > s.limit {
-		return nil, backend.Errorf(backend.Unavailable, "opening and tokenising the request takes about %d bytes of memory; %d may be used for that: send less at once, or start the server with a larger --memory", bytes, s.limit)
+		return nil, backend.Errorf(backend.TooLarge, "opening and tokenising the request takes about %d bytes of memory; %d may be used for that: send less at once, or start the server with a larger --memory", bytes, s.limit)
 	}
 	release = sync.OnceFunc(func() { s.give(bytes) })
 	s.mu.Lock()

@@ -14,7 +14,7 @@ func TestScratch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &scratch{limit: 100, most: 30 * time.Second}
 		_, err := s.take(t.Context(), 101)
-		wantKind(t, err, backend.Unavailable, "101", "100")
+		wantKind(t, err, backend.TooLarge, "101", "100")
 		release, err := s.take(t.Context(), 80)
 		if err != nil {
 			t.Fatal(err)
@@ -70,11 +70,11 @@ func TestScratchOfRequests(t *testing.T) {
 		s := &test.b.scratch
 		s.limit = 100 << 10
 		_, err := test.b.Count(t.Context(), test.r)
-		wantKind(t, err, backend.Unavailable, "102400")
+		wantKind(t, err, backend.TooLarge, "102400")
 		_, err = test.b.Generate(t.Context(), test.r, nil)
-		wantKind(t, err, backend.Unavailable, "102400")
+		wantKind(t, err, backend.TooLarge, "102400")
 		_, err = test.b.Store(t.Context(), backend.NewStored{Model: test.r.Model, Messages: test.r.Messages}, nil)
-		wantKind(t, err, backend.Unavailable, "102400")
+		wantKind(t, err, backend.TooLarge, "102400")
 		s.limit = 1 << 20
 		if _, err := test.b.Count(t.Context(), test.r); err != nil {
 			t.Errorf("%s: %v", test.name, err)

@@ -176,7 +176,7 @@ func (s *sessions) take(r *run, owner string, ids []int32) (wait chan struct{}, 
 	bytes := r.bytes - shared
 	if limit := s.b.memory; limit > 0 {
 		if r.bytes > limit {
-			return nil, backend.Errorf(backend.Unavailable, "the prompt and its answer take %d bytes of memory; %d may be used", r.bytes, limit)
+			return nil, backend.Errorf(backend.TooLarge, "the prompt and its answer take %d bytes of memory; %d may be used", r.bytes, limit)
 		}
 		s.forget(limit-bytes-s.used, from)
 		if s.used > 0 && s.used+bytes > limit {

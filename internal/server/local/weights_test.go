@@ -288,7 +288,7 @@ func TestWeightsRefused(t *testing.T) {
 	wantKind(t, err, backend.TooLong, fmt.Sprint(n.Prompt), "8192")
 	small := openTiny(t, Options{Models: b.opts.Models, MaxMemory: 1 << 20})
 	_, err = small.Generate(t.Context(), tinyRequest(text(haystack(1, 4000, ""))), nil)
-	wantKind(t, err, backend.Unavailable, fmt.Sprint(1<<20-1<<17))
+	wantKind(t, err, backend.TooLarge, fmt.Sprint(1<<20-1<<17))
 }
 
 func TestEmbed(t *testing.T) {
