@@ -99,14 +99,7 @@ func (e *Ears) Forward(s *nn.Scratch, w, x []float32, pos int, act *EarsAct) (k,
 	e.conv2.Forward(s, w, h, act.y1, act.size1)
 	act.tokens = nn.Tokens{T: t, Spans: []nn.Span{{Start: 0, End: t, Pos: pos}}}
 	e.rope.Prepare(s, &act.tokens)
-	act.Layers = make([]nn.SelfAct, len(e.Layers))
-	for i, l := range e.Layers {
-		mark := s.Mark()
-		l.Forward(s, w, h, &act.tokens, &act.Layers[i])
-		if !s.Keep {
-			s.Release(mark)
-		}
-	}
+	act.Layers = forwardLayers(s, w, h, e.Layers, &act.tokens)
 	act.h, act.z = h, s.Floats(t*d)
 	act.inv = e.norm.Forward(s, w, act.z, h)
 	k, v = s.Floats(t*e.Config.Key), s.Floats(t*e.Config.Value)
@@ -118,6 +111,20 @@ func (e *Ears) Forward(s *nn.Scratch, w, x []float32, pos int, act *EarsAct) (k,
 	e.value.Mul(s, v, act.z, t, false)
 	act.k, act.v = k, v
 	return k, v
+}
+
+// forwardLayers runs layers over h [T, D], in place, and returns what backward needs
+// of it if s.Keep is set.
+func forwardLayers(s *nn.Scratch, w, h []float32, layers []*nn.SelfLayer, t *nn.Tokens) []nn.SelfAct {
+	acts := make([]nn.SelfAct, len(layers))
+	for i, l := range layers {
+		mark := s.Mark()
+		l.Forward(s, w, h, t, &acts[i])
+		if !s.Keep {
+			s.Release(mark)
+		}
+	}
+	return acts
 }
 
 // Backward adds to the parameters' gradients; dk is overwritten.

@@ -190,14 +190,8 @@ func (c *Char) agree(others []Char, step float32) {
 	for i, p := range near.probs {
 		c.probs[i] = (c.probs[i] + p) / 2
 	}
-	best := 1
-	for i := 2; i < Classes; i++ {
-		if c.probs[i] > c.probs[best] {
-			best = i
-		}
-	}
-	if c.Byte != ' ' && Charset[best-1] != ' ' { // what parts words stays
-		c.Byte = Charset[best-1]
+	if best, _ := c.likeliest(Charset); c.Byte != ' ' && best != ' ' { // what parts words stays
+		c.Byte = best
 	}
 }
 

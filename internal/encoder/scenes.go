@@ -134,14 +134,7 @@ func (e *Scenes) Forward(s *nn.Scratch, w []float32, pix []byte, n int, act *Sce
 	}
 	act.tokens = nn.Tokens{T: t, Spans: []nn.Span{{Start: 0, End: t}}}
 	e.rope.Prepare(s, &act.tokens)
-	act.Layers = make([]nn.SelfAct, len(e.Layers))
-	for i, l := range e.Layers {
-		mark := s.Mark()
-		l.Forward(s, w, h, &act.tokens, &act.Layers[i])
-		if !s.Keep {
-			s.Release(mark)
-		}
-	}
+	act.Layers = forwardLayers(s, w, h, e.Layers, &act.tokens)
 	act.h, act.z = h, s.Floats(t*d)
 	act.inv = e.norm.Forward(s, w, act.z, h)
 	v = s.Floats(t * e.Config.Value)

@@ -52,6 +52,7 @@ var asksWho = regexp.MustCompile(`(?i)^\s*(who\b|which (player|person|man|woman|
 // wanted is a word of a question.
 type wanted struct {
 	text   string
+	folded string // by looksLike
 	weight float32
 	number bool
 }
@@ -61,7 +62,7 @@ func wantedIn(question string) (out []wanted, total float32) {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\''
 	}) {
 		w = strings.TrimSuffix(strings.Trim(w, "'"), "'s")
-		n := wanted{text: w, weight: 1, number: w != "" && strings.Trim(w, "0123456789") == ""}
+		n := wanted{text: w, folded: looksLike.Replace(w), weight: 1, number: w != "" && strings.Trim(w, "0123456789") == ""}
 		if n.number {
 			n.weight = readNumber
 		}
@@ -209,7 +210,11 @@ func likeness(read string, w wanted) float32 {
 		}
 		return 0
 	}
-	return max(alike(read, w.text), alike(looksLike.Replace(read), looksLike.Replace(w.text)))
+	like := alike(read, w.text)
+	if like == 1 {
+		return like
+	}
+	return max(like, alike(looksLike.Replace(read), w.folded))
 }
 
 // looksLike brings letters that look like others side by side into one form.
