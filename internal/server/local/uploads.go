@@ -160,6 +160,18 @@ func (b *Backend) Upload(ctx context.Context, owner, id string) (*backend.Upload
 	return &out, nil
 }
 
+// taken finds an upload and takes it; the caller gives it back.
+func (f *files) taken(ctx context.Context, owner, id string) (*upload, error) {
+	u, err := f.upload(owner, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.take(ctx); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
 // Append adds what r has to an upload. When r breaks off, what came of it stays.
 func (b *Backend) Append(ctx context.Context, owner, id string, offset int64, r io.Reader) (*backend.Upload, error) {
 	ctx, done, err := b.begin(ctx)
@@ -167,11 +179,8 @@ func (b *Backend) Append(ctx context.Context, owner, id string, offset int64, r 
 		return nil, err
 	}
 	defer done()
-	u, err := b.files.upload(owner, id)
+	u, err := b.files.taken(ctx, owner, id)
 	if err != nil {
-		return nil, err
-	}
-	if err := u.take(ctx); err != nil {
 		return nil, err
 	}
 	defer u.give()
@@ -341,11 +350,8 @@ func (b *Backend) Finish(ctx context.Context, owner, id string) (*backend.File, 
 	}
 	defer done()
 	f := b.files
-	u, err := f.upload(owner, id)
+	u, err := f.taken(ctx, owner, id)
 	if err != nil {
-		return nil, err
-	}
-	if err := u.take(ctx); err != nil {
 		return nil, err
 	}
 	defer u.give()
