@@ -17,6 +17,7 @@ type Char struct {
 	Score float32 // probability that some character is there
 	P     float32 // probability of this one, given that
 	probs []float32
+	looks float32 // that probs is the mean of, less one
 }
 
 // Line is characters that stand in a row, left to right.
@@ -77,15 +78,17 @@ func (l *Line) step() float32 {
 func (l *Line) bounds() (x0, y0, x1, y1 float32) {
 	x0, y0, x1, y1 = math.MaxFloat32, math.MaxFloat32, 0, 0
 	m := 4 * l.unit
+	high := max(m, 0.55*l.step()) // letters are about as high as wide
 	for _, c := range l.Chars {
-		x0, y0, x1, y1 = min(x0, c.X-m), min(y0, c.Y-m), max(x1, c.X+m), max(y1, c.Y+m)
+		x0, y0, x1, y1 = min(x0, c.X-m), min(y0, c.Y-high), max(x1, c.X+m), max(y1, c.Y+high)
 	}
 	return x0, y0, x1, y1
 }
 
 const (
-	// seen is the probability from which a character counts.
-	seen = 0.4
+	// seen is the probability from which a character counts, and hinted that from
+	// which one is taken if the others of its line ask for it.
+	seen, hinted = 0.4, 0.12
 	// minSide is the least size of a picture that is read.
 	minSide = 16
 )
@@ -120,7 +123,19 @@ func (r *Reader) lines(s *nn.Scratch, w []float32, img *media.Image, scale float
 		unit := scale * float32(int(1)<<level)
 		lines = append(lines, group(peaks(s, logits, act.grid, unit), level, unit)...)
 	}
-	return strongest(lines)
+	var read [Levels][]Char
+	for i := range lines {
+		read[lines[i].Level] = append(read[lines[i].Level], lines[i].Chars...)
+	}
+	lines = strongest(lines)
+	for i := range lines {
+		for level, chars := range read {
+			if level != lines[i].Level {
+				lines[i].agree(chars)
+			}
+		}
+	}
+	return lines
 }
 
 const (
@@ -162,36 +177,42 @@ func (r *Reader) lookAgain(s *nn.Scratch, w []float32, img *media.Image, lines [
 		}
 	}
 	for i := range lines {
-		if step := lines[i].step(); step >= largeStep {
-			for j := range lines[i].Chars {
-				lines[i].Chars[j].agree(again, step)
-			}
+		if lines[i].step() >= largeStep {
+			lines[i].agree(again)
 		}
 	}
 }
 
-// agree takes the mean of the probabilities of a character and of the nearest of
-// others, if there is one where it stands; step is how far apart its line's are.
-func (c *Char) agree(others []Char, step float32) {
-	if c.probs == nil {
-		return
-	}
-	var near *Char
-	reach := 0.35 * step
-	for i := range others {
-		o := &others[i]
-		if dx := abs(o.X - c.X); o.probs != nil && dx < reach && abs(o.Y-c.Y) < step {
-			near, reach = o, dx
+// agree has others, which were seen at another size, say what the line's characters
+// are, each by the nearest if there is one where it stands: probabilities of all
+// looks are averaged.
+func (l *Line) agree(others []Char) {
+	step := l.step()
+	for i := range l.Chars {
+		c := &l.Chars[i]
+		if c.probs == nil {
+			continue
 		}
-	}
-	if near == nil {
-		return
-	}
-	for i, p := range near.probs {
-		c.probs[i] = (c.probs[i] + p) / 2
-	}
-	if best, _ := c.likeliest(Charset); c.Byte != ' ' && best != ' ' { // what parts words stays
-		c.Byte = best
+		var near *Char
+		reach := 0.35 * step
+		for j := range others {
+			o := &others[j]
+			if dx := abs(o.X - c.X); o.probs != nil && dx < reach && abs(o.Y-c.Y) < step {
+				near, reach = o, dx
+			}
+		}
+		if near == nil {
+			continue
+		}
+		mine, theirs := c.looks+1, near.looks+1
+		mean := make([]float32, len(c.probs))
+		for k, p := range near.probs {
+			mean[k] = (mine*c.probs[k] + theirs*p) / (mine + theirs)
+		}
+		c.probs, c.looks = mean, c.looks+theirs
+		if best, _ := c.likeliest(Charset); c.Byte != ' ' && best != ' ' { // what parts words stays
+			c.Byte = best
+		}
 	}
 }
 
@@ -215,7 +236,7 @@ func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, unit float32) []Char {
 	for y := range h {
 		for x := range w {
 			v := score[y*w+x]
-			if v < seen {
+			if v < hinted {
 				continue
 			}
 			top := true
@@ -249,6 +270,13 @@ func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, unit float32) []Char {
 // group joins characters of a level into lines.
 func group(chars []Char, level int, unit float32) []Line {
 	slices.SortStableFunc(chars, func(a, b Char) int { return cmp.Compare(a.X, b.X) })
+	var faint []Char
+	chars = slices.DeleteFunc(chars, func(c Char) bool {
+		if c.Score < seen {
+			faint = append(faint, c)
+		}
+		return c.Score < seen
+	})
 	const reach = 28 // pixels from one character to the next
 	var lines []Line
 	for _, c := range chars {
@@ -271,8 +299,30 @@ func group(chars []Char, level int, unit float32) []Line {
 	}
 	out := lines[:0]
 	for _, l := range lines {
-		if l.Chars = spaced(l.Chars); len(l.Chars) > 0 {
+		if l.Chars = spaced(settle(l.Chars, l.along(faint))); len(l.Chars) > 0 {
 			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// along returns those of other characters, from left to right, that stand on the
+// line between its first and its last.
+func (l *Line) along(others []Char) (out []Char) {
+	i := 1
+	for _, c := range others {
+		if c.X <= l.Chars[0].X {
+			continue
+		}
+		for i < len(l.Chars) && l.Chars[i].X < c.X {
+			i++
+		}
+		if i == len(l.Chars) {
+			break
+		}
+		a, b := &l.Chars[i-1], &l.Chars[i]
+		if y := a.Y + (b.Y-a.Y)*(c.X-a.X)/max(b.X-a.X, 1); abs(c.Y-y) <= CellH*l.unit {
+			out = append(out, c)
 		}
 	}
 	return out

@@ -81,6 +81,9 @@ type theme struct {
 
 func (p *Painter) theme(rng *rand.Rand) theme {
 	t := theme{st: style{face: p.face(rng), leading: 1.8, opacity: 256}, opacity: 256, upper: chance(rng, 0.35)}
+	if p.opts.Reshape {
+		t.st.form = randomForm(rng)
+	}
 	if chance(rng, 0.3) {
 		t.opacity = 180 + rng.IntN(76)
 	}

@@ -3,6 +3,7 @@ package render
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/handscroll/handscroll/internal/media"
@@ -19,6 +20,8 @@ type Options struct {
 	// HeldOut has invented words be those that training never shows; see
 	// [PseudoWord].
 	HeldOut bool
+	// Reshape gives letters other forms than their fonts have: bent, slanted, thicker.
+	Reshape bool
 }
 
 // Painter draws scenes.
@@ -88,6 +91,9 @@ func (p *Painter) Text(rng *rand.Rand, w, h int) *Scene {
 		p.background(rng, s.Image)
 		p.fill(rng, s, scale)
 	}
+	if chance(rng, 0.15) {
+		p.over(rng, s, scale)
+	}
 	if rw != w || rh != h {
 		out := media.NewImage(w, h)
 		p.resample(out, s.Image, 0, 0, float32(rw), float32(rh))
@@ -153,6 +159,44 @@ func (p *Painter) scatter(rng *rand.Rand, s *Scene, scale float32) {
 		b.style.pickColour(rng, s.Image, r, ease(rng))
 		p.draw(s, &b, x, y)
 	}
+}
+
+// over puts a text over a crop, whatever is there, and takes from its lines the
+// characters that are covered.
+func (p *Painter) over(rng *rand.Rand, s *Scene, scale float32) {
+	w, h := float32(s.Image.W), float32(s.Image.H)
+	st := p.randomStyle(rng, scale*between(rng, 10, 30))
+	b := wrap(p.phrase(rng), st, w*between(rng, 0.5, 0.95))
+	for len(b.lines) > 1 && b.h > 0.9*h {
+		n := len(b.lines) - 1
+		b.lines, b.width, b.h = b.lines[:n], b.width[:n], b.h-st.leading*st.cap
+	}
+	x, y := (w-b.w)*rng.Float32(), (h-b.h)*rng.Float32()
+	r := b.frame(x, y)
+	b.style.pickColour(rng, s.Image, r, plainly)
+	n := len(s.Lines)
+	p.draw(s, &b, x, y)
+	above := s.Lines[n:]
+	covered := func(g Glyph) bool {
+		if b.style.backing == boxed {
+			return g.X >= float32(r.x0) && g.X < float32(r.x1) && g.Y >= float32(r.y0) && g.Y < float32(r.y1)
+		}
+		for _, l := range above {
+			first, last := l.Glyphs[0], l.Glyphs[len(l.Glyphs)-1]
+			along := (g.X - first.X) / max(last.X-first.X, 1)
+			mid := first.Y + along*(last.Y-first.Y)
+			if g.X > first.X-first.W && g.X < last.X+last.W && g.Y > mid-0.9*st.cap && g.Y < mid+1.1*st.cap {
+				return true
+			}
+		}
+		return false
+	}
+	for i := range n {
+		l := &s.Lines[i]
+		l.Glyphs = slices.DeleteFunc(l.Glyphs, covered)
+		l.Text = spell(l.Glyphs)
+	}
+	s.Lines = slices.DeleteFunc(s.Lines, func(l Line) bool { return len(l.Glyphs) == 0 })
 }
 
 // ease is that of one text in a crop: one in eight is faint.

@@ -33,6 +33,7 @@ type style struct {
 	backing int
 	behind  rgb // the colour of the backing
 	cover   int // opacity of a box, of 256
+	form    form
 }
 
 // block is text broken into lines, before it has a place.
@@ -83,10 +84,13 @@ func measure(text string, st *style) float32 {
 	w := float32(0)
 	for _, r := range text {
 		g, _ := st.face.glyph(r)
-		w += g.advance + st.spacing
+		w += st.advance(g)
 	}
 	return w * st.cap
 }
+
+// advance is the width of a letter with the space beside it, in cap heights.
+func (st *style) advance(g *outline) float32 { return g.advance*(1+st.form.wider) + st.spacing }
 
 // turn is a rotation about a point.
 type turn struct{ sin, cos, x, y float32 }
@@ -153,12 +157,13 @@ func (p *Painter) line(s *Scene, text string, st *style, t turn, x, y, width flo
 	l := Line{Glyphs: make([]Glyph, 0, utf8.RuneCountInString(text))}
 	for _, r := range text {
 		g, shown := st.face.glyph(r)
-		w := (g.advance + st.spacing) * st.cap
+		w := st.advance(g) * st.cap
 		gx, gy := t.at(x+w/2, y-st.cap/2)
-		l.Glyphs = append(l.Glyphs, Glyph{shown, gx, gy, w, st.cap})
 		if visible {
-			p.pen.outline(g, st.cap, t, x+st.spacing*st.cap/2, y)
+			size, dy := st.form.stray(len(l.Glyphs))
+			p.pen.outline(g, size*st.cap, &st.form, t, x+st.spacing*st.cap/2, y+dy*st.cap)
 		}
+		l.Glyphs = append(l.Glyphs, Glyph{shown, gx, gy, w, st.cap})
 		x += w
 	}
 	if visible {
@@ -171,18 +176,17 @@ func (p *Painter) line(s *Scene, text string, st *style, t turn, x, y, width flo
 }
 
 // outline adds a glyph whose origin is (x, y) in the frame of t.
-func (p *pen) outline(g *outline, size float32, t turn, x, y float32) {
-	k := g.unit * size
+func (p *pen) outline(g *outline, size float32, f *form, t turn, x, y float32) {
 	ox, oy := t.at(x, y)
 	ox, oy = ox-p.x0, oy-p.y0
-	kc, ks := k*t.cos, k*t.sin
+	kc, ks := size*t.cos, size*t.sin
 	z := &p.raster
 	open := false
 	for i := range g.segs {
 		var pt [3][2]float32
 		a := &g.segs[i].Args
 		for j := range pt {
-			ux, uy := float32(a[j].X), float32(a[j].Y)
+			ux, uy := f.at(float32(a[j].X)*g.unit, float32(a[j].Y)*g.unit)
 			pt[j] = [2]float32{ox + ux*kc - uy*ks, oy + ux*ks + uy*kc}
 		}
 		switch g.segs[i].Op {
@@ -208,6 +212,7 @@ func (p *pen) outline(g *outline, size float32, t turn, x, y float32) {
 // ink paints the letters of the pen, over their outline or shadow.
 func (p *Painter) ink(img *media.Image, st *style) {
 	m := p.pen.end()
+	p.pen.reshape(&st.form, st.cap)
 	switch st.backing {
 	case outlined:
 		wide := p.pen.dilate(1 + int(st.cap/20))
@@ -259,6 +264,9 @@ func (p *Painter) randomStyle(rng *rand.Rand, size float32) style {
 	}
 	if chance(rng, 0.25) {
 		st.opacity = 205 + rng.IntN(51)
+	}
+	if p.opts.Reshape {
+		st.form = randomForm(rng)
 	}
 	return st
 }

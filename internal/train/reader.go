@@ -55,7 +55,7 @@ func newReading(r *SenseRecipe, log func(string)) (*readingSense, error) {
 	log(fmt.Sprintf("reader: %d faces to train with, %d held out, %d words, %d pictures", len(fonts.Train()), len(fonts.HeldOut()), len(words), len(frames)))
 	s := &readingSense{r: r, m: m, painters: make(chan *render.Painter, r.Workers)}
 	for range r.Workers {
-		p, err := render.NewPainter(render.Options{Faces: fonts.Train(), Words: words, Frames: frames, MinCap: 8})
+		p, err := render.NewPainter(render.Options{Faces: fonts.Train(), Words: words, Frames: frames, MinCap: 8, Reshape: true})
 		if err != nil {
 			return nil, err
 		}
