@@ -86,6 +86,22 @@ func NewReader(ps *nn.Params, c EyesConfig, prec nn.Precision, add func(*nn.Matr
 	return r
 }
 
+// round rounds to eight bits, for use, the weights whose rows are whole blocks.
+func (r *Reader) round(flat []float32) error {
+	weights := []nn.Trainable{r.conv2.W}
+	if r.Config.Channels%32 == 0 {
+		weights = append(weights, r.head)
+	}
+	for _, w := range weights {
+		if m, ok := w.(*nn.Matrix); ok {
+			if err := m.Round(flat); err != nil {
+				return err
+			}
+		}
+	}
+	return r.blocks.round(flat)
+}
+
 // ReaderAct is what Backward needs of Forward.
 type ReaderAct struct {
 	size, size1, grid nn.Grid

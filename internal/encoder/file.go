@@ -312,7 +312,7 @@ func LoadReading(f *gguf.File, prec nn.Precision, train bool) (*Reading, error) 
 	if train || !kernel.FastInt8() {
 		return v, nil
 	}
-	return v, v.Reader.blocks.round(v.Params.Data)
+	return v, v.Reader.round(v.Params.Data)
 }
 
 // LoadSeeing reads eyes for scenes for use, or with train for training.

@@ -29,7 +29,7 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.Run("bf16", read)
-	if err := v.Reader.blocks.round(v.Params.Data); err != nil {
+	if err := v.Reader.round(v.Params.Data); err != nil {
 		b.Fatal(err)
 	}
 	b.Run("int8", read)

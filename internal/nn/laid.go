@@ -34,7 +34,8 @@ func (l *Gated) laid() (g laidGated, ok bool) {
 	return g, g.gate != nil && g.up != nil && g.down != nil && g.gate.Alike(g.up)
 }
 
-// unbiased takes a bias off a weight as a file stores it; others are nil.
+// unbiased takes a bias off a weight as a file stores it, or that was rounded; others
+// are nil.
 func unbiased(w Weight) (*Blocks, []float32) {
 	switch w := w.(type) {
 	case *Blocks:
@@ -42,6 +43,8 @@ func unbiased(w Weight) (*Blocks, []float32) {
 	case *Biased:
 		b, _ := unbiased(w.Weight)
 		return b, w.Bias
+	case *Matrix:
+		return w.rounded, nil
 	}
 	return nil, nil
 }
@@ -180,27 +183,33 @@ func (l *MoE) forwardLaid(s *Scratch, y, x []float32, act *MoEAct) bool {
 	return true
 }
 
-// Round rounds the weights of a feed-forward made by [NewGated] to eight bits
-// (Q8_0) and lays them out for serving: there is no backward pass any more.
+// Round rounds the weights of a feed-forward made by [NewGated]; see [Matrix.Round].
 func (l *Gated) Round(flat []float32) error {
-	var laid []*Blocks
-	for _, w := range []*Weight{&l.GateUp, &l.Down} {
-		m, ok := (*w).(*Matrix)
+	for _, w := range []Weight{l.GateUp, l.Down} {
+		m, ok := w.(*Matrix)
 		if !ok {
 			return errors.New("nn: only trained weights can be rounded")
 		}
-		elements, size, _ := tensor.Q8_0.Block()
-		data := make([]byte, m.out*m.in/elements*size)
-		if err := quant.Encode(data, tensor.Q8_0, flat[m.off:m.off+m.out*m.in]); err != nil {
+		if err := m.Round(flat); err != nil {
 			return err
 		}
-		b := &Blocks{In: m.in}
-		if err := b.Append(tensor.Q8_0, data); err != nil {
-			return err
-		}
-		laid = append(laid, b)
-		*w = b
 	}
-	Lay(nil, nil, laid...)
+	return nil
+}
+
+// Round rounds a weight to eight bits (Q8_0) and lays it out for serving: there is no
+// backward pass any more. Rows must be whole blocks of 32.
+func (w *Matrix) Round(flat []float32) error {
+	elements, size, _ := tensor.Q8_0.Block()
+	data := make([]byte, w.out*w.in/elements*size)
+	if err := quant.Encode(data, tensor.Q8_0, flat[w.off:w.off+w.out*w.in]); err != nil {
+		return err
+	}
+	b := &Blocks{In: w.in}
+	if err := b.Append(tensor.Q8_0, data); err != nil {
+		return err
+	}
+	Lay(nil, nil, b)
+	*w = Matrix{out: w.out, in: w.in, off: w.off, prec: w.prec, rounded: b}
 	return nil
 }

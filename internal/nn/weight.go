@@ -36,6 +36,7 @@ type Matrix struct {
 	prec    Precision
 	f, fT   kernel.PackedF32
 	b, bT   kernel.PackedBF16
+	rounded *Blocks // after Round
 }
 
 // NewMatrix makes a weight over p; part e of a parameter [E, Out, In] is its
@@ -64,6 +65,10 @@ func (w *Matrix) Refresh(flat []float32, train bool) {
 
 // Mul implements Weight.
 func (w *Matrix) Mul(s *Scratch, dst, x []float32, m int, acc bool) {
+	if w.rounded != nil {
+		w.rounded.Mul(s, dst, x, m, acc)
+		return
+	}
 	w.product(s, dst, x, m, w.out, w.in, &w.f, &w.b, acc)
 }
 

@@ -68,7 +68,8 @@ func (in *Input) Frames(ctx context.Context, info *Info, l media.Limits, w, h in
 	scale := fmt.Sprintf("scale=%d:%d:flags=area+accurate_rnd+full_chroma_int%s", sw, sh, turns[v.Turn])
 	filter := rate + "," + scale
 	if l.KeyFrames {
-		before = append(before, "-skip_frame", "nokey")
+		// Key frames need no others: threads would only hand them around.
+		before = append(before, "-skip_frame", "nokey", "-threads", "1")
 		filter = scale + "," + rate // few frames come, and many copies go
 	}
 	// A slow rate is no stall.

@@ -60,6 +60,7 @@ type Process struct {
 	ctx     context.Context
 	cmd     *exec.Cmd
 	out     io.ReadCloser
+	ahead   *ahead // of out
 	said    tail
 	wait    time.Duration // that a read may take
 	watch   *time.Timer
@@ -76,6 +77,10 @@ var install = map[string]string{
 
 // maxAlloc bounds a single piece of memory of the process.
 const maxAlloc = "1073741824"
+
+// aheadBytes are kept of what a process has written: some two dozen frames, or two
+// minutes of sound.
+const aheadBytes = 4 << 20
 
 // start runs tool on in. Each read may take as long as wait.
 func (in *Input) start(ctx context.Context, wait time.Duration, tool string, before, after []string) (*Process, error) {
@@ -114,6 +119,7 @@ func (in *Input) start(ctx context.Context, wait time.Duration, tool string, bef
 		_ = p.kill()
 	})
 	p.watch.Stop()
+	p.ahead = readAhead(p.out, aheadBytes)
 	return p, nil
 }
 
@@ -131,7 +137,7 @@ func (p *Process) Read(b []byte) (int, error) {
 		return 0, p.err
 	}
 	p.watch.Reset(p.wait)
-	n, err := p.out.Read(b)
+	n, err := p.ahead.Read(b)
 	p.watch.Stop()
 	if err != nil {
 		p.err = p.end()
@@ -178,9 +184,11 @@ func (p *Process) Close() error {
 		return nil
 	}
 	p.watch.Stop()
+	p.ahead.stop()
 	err := killGroup(p.cmd)
-	// That it was killed is no news.
+	// That it was killed is no news. Waiting closes the pipe.
 	_ = p.cmd.Wait()
+	p.ahead.ended.Wait()
 	p.err = os.ErrClosed
 	if errors.Is(err, os.ErrProcessDone) {
 		err = nil
