@@ -5,7 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/nn"
 )
@@ -118,10 +117,9 @@ func (r *Reader) lines(s *nn.Scratch, w []float32, img *media.Image, scale float
 		}
 		s.Reset()
 		s.Keep = false
-		var act ReaderAct
-		logits := r.Forward(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W}, &act)
+		probs, score, grid := r.Find(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W})
 		unit := scale * float32(int(1)<<level)
-		lines = append(lines, group(peaks(s, logits, act.grid, unit), level, unit)...)
+		lines = append(lines, group(peaks(probs, score, grid, unit), level, unit)...)
 	}
 	var read [Levels][]Char
 	for i := range lines {
@@ -218,14 +216,8 @@ func (l *Line) agree(others []Char) {
 
 // peaks returns the cells where a character is likelier than in those around; unit
 // is the size of a pixel.
-func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, unit float32) []Char {
+func peaks(probs, score []float32, grid nn.Grid, unit float32) []Char {
 	h, w := grid.H, 2*grid.W
-	score := s.Floats(h * w)
-	for i := range score {
-		row := logits[i*Classes : (i+1)*Classes]
-		kernel.Softmax(row, 1)
-		score[i] = 1 - row[0]
-	}
 	at := func(y, x int) float32 {
 		if y < 0 || y >= h || x < 0 || x >= w {
 			return 0
@@ -251,7 +243,7 @@ func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, unit float32) []Char {
 			if !top {
 				continue
 			}
-			row := logits[(y*w+x)*Classes : (y*w+x+1)*Classes]
+			row := probs[(y*w+x)*Classes : (y*w+x+1)*Classes]
 			best := 1
 			for c := 2; c < Classes; c++ {
 				if row[c] > row[best] {
