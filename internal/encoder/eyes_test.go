@@ -188,3 +188,26 @@ func TestScenesInPieces(t *testing.T) {
 		t.Error("values differ")
 	}
 }
+
+func TestJoin(t *testing.T) {
+	line := func(text string, x, y, step float32) Line { return Line{Chars: chars(text, x, y, step), unit: 1} }
+	for _, c := range []struct {
+		name  string
+		lines []Line
+		want  string
+	}{
+		{"one block", []Line{line("the secret", 10, 20, 10), line("word is", 10, 45, 10)}, "the secret word is"},
+		{"too far below", []Line{line("the secret", 10, 20, 10), line("word is", 10, 90, 10)}, "the secret | word is"},
+		{"beside", []Line{line("name", 10, 20, 8), line("score", 150, 20, 8)}, "name | score"},
+		{"rows of a table", []Line{line("name", 10, 20, 8), line("score", 150, 20, 8), line("olga", 10, 40, 8), line("5231", 150, 40, 8)},
+			"name | score | olga | 5231"},
+		{"larger letters below", []Line{line("a caption", 10, 20, 6), line("HEADLINE", 10, 45, 14)}, "a caption | HEADLINE"},
+		{"a text over another", []Line{
+			line("the secret", 30, 18, 14), line("small words", 10, 30, 6), line("word is", 40, 52, 14), line("and others", 10, 56, 6), line("\"blorf\"", 40, 86, 14),
+		}, "the secret word is \"blorf\" | small words | and others"},
+	} {
+		if got := Join(inOrder(c.lines)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}

@@ -36,18 +36,35 @@ func (l *Line) Text() string {
 }
 
 // Join writes lines as text: what stands close below a line goes on after a space,
-// what stands apart after a bar.
+// what stands apart after a bar. A text over another, in letters of another size, is
+// not mixed with it.
 func Join(lines []Line) string {
-	var b []byte
+	next := make([]int, len(lines)) // the line that goes on, 0 none
+	begins := make([]bool, len(lines))
 	for i := range lines {
-		if i > 0 {
-			if goesOn(&lines[i-1], &lines[i]) {
-				b = append(b, ' ')
-			} else {
-				b = append(b, " | "...)
+		begins[i] = true
+		for j := i - 1; j >= 0; j-- {
+			if next[j] == 0 && goesOn(&lines[j], &lines[i]) {
+				next[j], begins[i] = i, false
+				break
+			}
+			if alike(&lines[j], &lines[i]) {
+				break
 			}
 		}
+	}
+	var b []byte
+	for i := range lines {
+		if !begins[i] {
+			continue
+		}
+		if len(b) > 0 {
+			b = append(b, " | "...)
+		}
 		b = append(b, lines[i].Text()...)
+		for j := next[i]; j > 0; j = next[j] {
+			b = append(append(b, ' '), lines[j].Text()...)
+		}
 	}
 	return string(b)
 }
@@ -61,8 +78,22 @@ func goesOn(a, b *Line) bool {
 	if a.Level != b.Level && max(a.Level, b.Level)-min(a.Level, b.Level) > 1 || min(ax1, bx1) < max(ax0, bx0) {
 		return false
 	}
-	step := max(a.step(), b.step())
-	return dy > 0 && dy < 4.2*step
+	if min(len(a.Chars), len(b.Chars)) >= enoughToTell && !alike(a, b) {
+		return false
+	}
+	return dy > 0 && dy < 4.2*max(a.step(), b.step())
+}
+
+// enoughToTell is the number of characters from which a line's step tells its size.
+const enoughToTell = 4
+
+// alike says whether lines are surely of letters of one size.
+func alike(a, b *Line) bool {
+	if min(len(a.Chars), len(b.Chars)) < enoughToTell {
+		return false
+	}
+	as, bs := a.step(), b.step()
+	return max(as, bs) < 1.5*min(as, bs)
 }
 
 // step is the middle distance of a line's characters.
