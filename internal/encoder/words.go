@@ -245,9 +245,12 @@ func (b *Beam) enter(node *wordNode, p path) {
 	if p.node != 0 {
 		before = node.best
 	}
-	for c := node.first; c < node.first+int32(node.children); c++ {
-		child := &b.w.nodes[c]
-		b.put(path{c, p.score + b.logp[child.phone] + usageShare*(child.best-before), p.trace, p.from})
+	first := node.first
+	for i := range b.w.nodes[first : first+int32(node.children)] {
+		child := &b.w.nodes[first+int32(i)]
+		if score := p.score + b.logp[child.phone] + usageShare*(child.best-before); score >= b.top-beamWidth {
+			b.put(path{first + int32(i), score, p.trace, p.from})
+		}
 	}
 }
 
@@ -258,23 +261,7 @@ func (b *Beam) trace(word int32, p path) int32 {
 
 // prune keeps the best paths, the best of all in front.
 func (b *Beam) prune(paths []path) []path {
-	least := b.top - beamWidth
-	b.scores = b.scores[:0]
-	for _, p := range paths {
-		if p.score >= least {
-			b.scores = append(b.scores, p.score)
-		}
-	}
-	above := 0 // that are better than least
-	if len(b.scores) > beamPaths {
-		least = nth(b.scores, beamPaths-1)
-		for _, v := range b.scores {
-			if v > least {
-				above++
-			}
-		}
-	}
-	ties := beamPaths - above
+	least, ties := b.cut(paths)
 	kept := paths[:0]
 	for _, p := range paths {
 		if p.score < least {
@@ -292,6 +279,45 @@ func (b *Beam) prune(paths []path) []path {
 		}
 	}
 	return kept
+}
+
+// cutBins divide the scores that may live: a path is compared with those of its bin.
+const cutBins = 512
+
+// cut returns the least score with which a path lives, and how many of those that
+// have it do.
+func (b *Beam) cut(paths []path) (least float32, ties int) {
+	least = b.top - beamWidth
+	bin := func(score float32) int { return min(int((b.top-score)*(cutBins/beamWidth)), cutBins-1) }
+	var count [cutBins]int32
+	n := 0
+	for i := range paths {
+		if v := paths[i].score; v >= least {
+			count[bin(v)]++
+			n++
+		}
+	}
+	if n <= beamPaths {
+		return least, n
+	}
+	last, better := 0, 0 // the bin that the last ones to live are in, and how many are before it
+	for better+int(count[last]) < beamPaths {
+		better += int(count[last])
+		last++
+	}
+	b.scores = b.scores[:0]
+	for i := range paths {
+		if v := paths[i].score; v >= least && bin(v) == last {
+			b.scores = append(b.scores, v)
+		}
+	}
+	least = nth(b.scores, beamPaths-1-better)
+	for _, v := range b.scores {
+		if v > least {
+			better++
+		}
+	}
+	return least, beamPaths - better
 }
 
 // nth returns the value that n others come before, from the highest down; x is put

@@ -2,6 +2,7 @@ package encoder
 
 import (
 	"cmp"
+	"math"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -167,6 +168,41 @@ func TestNth(t *testing.T) {
 		n := rng.IntN(len(x))
 		if got := nth(slices.Clone(x), n); got != want[n] {
 			t.Fatalf("nth(%v, %d) = %v, want %v", x, n, got, want[n])
+		}
+	}
+}
+
+// What lives is what lives when all scores are sorted, ties included.
+func TestCut(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	for i := range 60 {
+		paths := make([]path, 1+rng.IntN(4*beamPaths))
+		b := &Beam{top: float32(math.Inf(-1))}
+		for j := range paths {
+			paths[j].score = 100 - float32(rng.ExpFloat64())*float32(1+i)/3
+			if i%3 == 0 {
+				paths[j].score = float32(int(paths[j].score)) // many ties
+			}
+			b.top = max(b.top, paths[j].score)
+		}
+		var want []float32
+		for _, p := range paths {
+			if p.score >= b.top-beamWidth {
+				want = append(want, p.score-b.top)
+			}
+		}
+		slices.SortFunc(want, func(a, b float32) int { return cmp.Compare(b, a) })
+		want = want[:min(len(want), beamPaths)]
+		var got []float32
+		for _, p := range b.prune(paths) {
+			got = append(got, p.score)
+		}
+		if got[0] != 0 {
+			t.Fatalf("the first of %d is %g behind", len(got), got[0])
+		}
+		slices.SortFunc(got, func(a, b float32) int { return cmp.Compare(b, a) })
+		if !slices.Equal(got, want) {
+			t.Fatalf("%d of %d live, want %d, or others do", len(got), len(paths), len(want))
 		}
 	}
 }
