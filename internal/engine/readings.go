@@ -248,7 +248,8 @@ func alike(read, text string) float32 {
 }
 
 var (
-	quotedText = regexp.MustCompile(`["']([^"'|]{2,40})["']?`)
+	// Of two quotation marks one may not have been read.
+	quotedText = regexp.MustCompile(`["']([^"'|]{2,40})["']?|([^\s"'|]{2,40})["'](?:\s|$)`)
 	properName = regexp.MustCompile(`[A-Z][a-z]+(?: [A-Z][a-z]+)+|[A-Z]{2,}(?: [A-Z]{2,})+|[A-Z][a-z]{2,}|[A-Z]{3,}`)
 	oneValue   = regexp.MustCompile(`^[^|.,;]+`)
 )
@@ -264,11 +265,10 @@ func valueOf(question, line string, last int) string {
 			}
 		}
 	}
-	if m := quotedText.FindStringSubmatch(line[max(0, min(last, len(line))):]); m != nil {
-		return strings.TrimSpace(m[1])
-	}
-	if m := quotedText.FindStringSubmatch(line); m != nil {
-		return strings.TrimSpace(m[1])
+	for _, text := range []string{line[max(0, min(last, len(line))):], line} {
+		if m := quotedText.FindStringSubmatch(text); m != nil {
+			return strings.TrimSpace(m[1] + m[2])
+		}
 	}
 	rest := strings.TrimLeft(line[max(0, min(last, len(line))):], " :=|\"'-")
 	for {
