@@ -58,7 +58,6 @@ type EyesConfig struct {
 	Channels int `yaml:"channels"` // of the grid's features
 	Blocks   int `yaml:"blocks"`
 	Hidden   int `yaml:"hidden"` // of a block's feed-forward
-	Glance   int `yaml:"glance"` // blocks after which it is told where there may be text, 0 for never
 }
 
 // Reader finds characters in pictures.
@@ -70,7 +69,6 @@ type Reader struct {
 	norm   *nn.RMSNorm
 	head   nn.Trainable // [2·Classes, C]
 	bias   *nn.Param    // [2·Classes]
-	glance *glance      // nil if there is none
 }
 
 // NewReader registers a reader's parameters.
@@ -85,9 +83,6 @@ func NewReader(ps *nn.Params, c EyesConfig, prec nn.Precision, add func(*nn.Matr
 	add(head)
 	r.head = head
 	r.bias = ps.Add("eyes.output.bias", nn.ClassVector, nothing, 2*Classes)
-	if c.Glance > 0 {
-		r.glance = newGlance(ps, c.Channels)
-	}
 	return r
 }
 
@@ -126,12 +121,7 @@ func pixels(x []float32, img []byte) {
 // Forward returns logits [N, H/4, W/4, 2, Classes] of pictures of one size, side
 // by side in pix [N, H, W, 3].
 func (r *Reader) Forward(s *nn.Scratch, w []float32, pix []byte, size nn.Grid, act *ReaderAct) (logits []float32) {
-	x := r.blocks.forward(s, w, r.stem(s, w, pix, size, act), act.grid, &act.blocks)
-	return r.tell(s, w, x, act)
-}
-
-// stem returns the features [N, H/4, W/4, C] before the first block.
-func (r *Reader) stem(s *nn.Scratch, w []float32, pix []byte, size nn.Grid, act *ReaderAct) []float32 {
+	c := r.Config.Channels
 	act.size, act.size1 = size, r.conv1.Size(size)
 	act.grid = r.conv2.Size(act.size1)
 	act.x = s.Floats(size.Cells() * 3)
@@ -139,15 +129,11 @@ func (r *Reader) stem(s *nn.Scratch, w []float32, pix []byte, size nn.Grid, act 
 	act.y1 = s.Floats(act.size1.Cells() * r.conv1.Out)
 	r.conv1.Forward(s, w, act.y1, act.x, size)
 	nn.ReLU(act.y1)
-	x := s.Floats(act.grid.Cells() * r.Config.Channels)
+	n := act.grid.Cells()
+	x := s.Floats(n * c)
 	r.conv2.Forward(s, w, x, act.y1, act.size1)
-	return x
-}
-
-// tell returns the logits of cells with features x after the last block.
-func (r *Reader) tell(s *nn.Scratch, w, x []float32, act *ReaderAct) (logits []float32) {
-	n := len(x) / r.Config.Channels
-	act.out, act.outNorm = x, s.Floats(len(x))
+	x = r.blocks.forward(s, w, x, act.grid, &act.blocks)
+	act.out, act.outNorm = x, s.Floats(n*c)
 	act.outInv = r.norm.Forward(s, w, act.outNorm, x)
 	logits = s.Floats(n * 2 * Classes)
 	bias := r.bias.Of(w)
@@ -156,57 +142,6 @@ func (r *Reader) tell(s *nn.Scratch, w, x []float32, act *ReaderAct) (logits []f
 	}
 	r.head.Mul(s, logits, act.outNorm, n, true)
 	return logits
-}
-
-// Find returns the probabilities of classes [H/4, W/2, Classes] in a picture and
-// those of some character's being there [H/4, W/2]. Both are 0 where there is no text
-// at a glance.
-func (r *Reader) Find(s *nn.Scratch, w []float32, pix []byte, size nn.Grid) (probs, score []float32, grid nn.Grid) {
-	var act ReaderAct
-	x := r.stem(s, w, pix, size, &act)
-	grid = act.grid
-	first, halo := 0, 0
-	views := []view{{0, 0, grid.W, grid.H}}
-	if r.glance != nil {
-		first = r.Config.Glance
-		x = r.blocks[:first].forward(s, w, x, grid, &act.blocks)
-		halo = gridReach * (len(r.blocks) - first)
-		views = r.glance.views(w, x, grid, halo)
-	}
-	c := r.Config.Channels
-	probs, score = s.Zeros(grid.Cells()*2*Classes), s.Zeros(grid.Cells()*2)
-	for _, v := range views {
-		mark := s.Mark()
-		o := v.grown(halo, grid)
-		ow := o.x1 - o.x0
-		part := s.Floats(o.cells() * c)
-		for y := o.y0; y < o.y1; y++ {
-			copy(part[(y-o.y0)*ow*c:][:ow*c], x[(y*grid.W+o.x0)*c:])
-		}
-		part = r.blocks[first:].forward(s, w, part, nn.Grid{N: 1, H: o.y1 - o.y0, W: ow}, &act.blocks)
-		logits := r.tell(s, w, part, &act)
-		for y := v.y0; y < v.y1; y++ {
-			for x := 2 * v.x0; x < 2*v.x1; x++ {
-				at, to := (y-o.y0)*2*ow+x-2*o.x0, y*2*grid.W+x
-				row := probs[to*Classes : (to+1)*Classes]
-				copy(row, logits[at*Classes:])
-				kernel.Softmax(row, 1)
-				score[to] = 1 - row[0]
-			}
-		}
-		s.Release(mark)
-	}
-	return probs, score, grid
-}
-
-// Glance adds to the gradient of the glance, if there is one, given what Forward
-// kept and the classes that are there; the mean cross-entropy of cells, which it
-// returns, is weighed by scale.
-func (r *Reader) Glance(w, g []float32, targets []int32, act *ReaderAct, scale float32) float64 {
-	if r.glance == nil {
-		return 0
-	}
-	return r.glance.backward(w, g, act.blocks[r.Config.Glance].sum, targets, act.grid, scale)
 }
 
 // Backward adds to the parameters' gradients, given that of the logits.

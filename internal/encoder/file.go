@@ -22,7 +22,7 @@ type Reading struct {
 func NewReading(c EyesConfig, prec nn.Precision) (*Reading, error) {
 	if err := firstError(
 		within("reader.channels", c.Channels, 8, 1024), within("reader.block_count", c.Blocks, 1, 9),
-		within("reader.feed_forward_length", c.Hidden, 8, 4096), within("reader.glance", c.Glance, 0, c.Blocks-1),
+		within("reader.feed_forward_length", c.Hidden, 8, 4096),
 	); err != nil {
 		return nil, err
 	}
@@ -160,19 +160,14 @@ const (
 	readerPrefix  = "handscroll.reader."
 	scenesPrefix  = "handscroll.scenes."
 	hearingPrefix = "handscroll.hearing."
-	glanceKey     = readerPrefix + "glance" // absent where there is none
 	// lexiconTensor holds the words that are known and how they sound, as bytes.
 	lexiconTensor = "ears.lexicon"
 	priorTensor   = "ears.phones.share"
 )
 
-func (c *EyesConfig) fields(glance bool) []field {
+func (c *EyesConfig) fields() []field {
 	const p = readerPrefix
-	out := []field{{p + "channels", &c.Channels}, {p + "block_count", &c.Blocks}, {p + "feed_forward_length", &c.Hidden}}
-	if glance {
-		out = append(out, field{glanceKey, &c.Glance})
-	}
-	return out
+	return []field{{p + "channels", &c.Channels}, {p + "block_count", &c.Blocks}, {p + "feed_forward_length", &c.Hidden}}
 }
 
 func (c *ScenesConfig) fields() []field {
@@ -196,7 +191,7 @@ func (c *HearingConfig) fields() []field {
 
 // Write adds the reader to a file.
 func (v *Reading) Write(w *gguf.Writer, dtype tensor.DType) {
-	writeFields(w, v.Config.fields(v.Config.Glance > 0))
+	writeFields(w, v.Config.fields())
 	v.Params.Write(w, dtype, nil)
 }
 
@@ -303,7 +298,7 @@ func (s *Senses) Write(w *gguf.Writer, dtype tensor.DType) error {
 // LoadReading reads a reader for use, or with train for training.
 func LoadReading(f *gguf.File, prec nn.Precision, train bool) (*Reading, error) {
 	var c EyesConfig
-	if err := readFields(f, c.fields(f.Meta.Has(glanceKey))); err != nil {
+	if err := readFields(f, c.fields()); err != nil {
 		return nil, err
 	}
 	v, err := NewReading(c, prec)

@@ -6,9 +6,6 @@ import (
 	"github.com/handscroll/handscroll/internal/nn"
 )
 
-// gridReach is how many cells far a block sees.
-const gridReach = 2
-
 // gridBlock adds to each cell of a grid what its neighbourhood of 5 × 5 cells says.
 type gridBlock struct {
 	conv *nn.Depthwise
@@ -23,7 +20,7 @@ func newGridBlocks(ps *nn.Params, prefix string, n, channels, hidden int, prec n
 	for i := range n {
 		name := prefix + strconv.Itoa(i) + "."
 		bs = append(bs, &gridBlock{
-			conv: nn.NewDepthwise(ps, name+"conv", channels, 2*gridReach+1),
+			conv: nn.NewDepthwise(ps, name+"conv", channels, 5),
 			norm: nn.NewRMSNorm(ps, name+"norm", channels),
 			ff:   nn.NewGated(ps, name+"ffn", channels, hidden, prec, add),
 		})

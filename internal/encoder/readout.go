@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/media"
 	"github.com/handscroll/handscroll/internal/nn"
 )
@@ -148,9 +149,10 @@ func (r *Reader) lines(s *nn.Scratch, w []float32, img *media.Image, scale float
 		}
 		s.Reset()
 		s.Keep = false
-		probs, score, grid := r.Find(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W})
+		var act ReaderAct
+		logits := r.Forward(s, w, img.Pix, nn.Grid{N: 1, H: img.H, W: img.W}, &act)
 		unit := scale * float32(int(1)<<level)
-		lines = append(lines, group(peaks(probs, score, grid, unit), level, unit)...)
+		lines = append(lines, group(peaks(s, logits, act.grid, unit), level, unit)...)
 	}
 	var read [Levels][]Char
 	for i := range lines {
@@ -247,8 +249,14 @@ func (l *Line) agree(others []Char) {
 
 // peaks returns the cells where a character is likelier than in those around; unit
 // is the size of a pixel.
-func peaks(probs, score []float32, grid nn.Grid, unit float32) []Char {
+func peaks(s *nn.Scratch, logits []float32, grid nn.Grid, unit float32) []Char {
 	h, w := grid.H, 2*grid.W
+	score := s.Floats(h * w)
+	for i := range score {
+		row := logits[i*Classes : (i+1)*Classes]
+		kernel.Softmax(row, 1)
+		score[i] = 1 - row[0]
+	}
 	at := func(y, x int) float32 {
 		if y < 0 || y >= h || x < 0 || x >= w {
 			return 0
@@ -274,7 +282,7 @@ func peaks(probs, score []float32, grid nn.Grid, unit float32) []Char {
 			if !top {
 				continue
 			}
-			row := probs[(y*w+x)*Classes : (y*w+x+1)*Classes]
+			row := logits[(y*w+x)*Classes : (y*w+x+1)*Classes]
 			best := 1
 			for c := 2; c < Classes; c++ {
 				if row[c] > row[best] {

@@ -103,7 +103,6 @@ func (s *readingSense) level(w *worker, scene *render.Scene, img *media.Image, l
 	for i := range weights {
 		weights[i] *= unit
 	}
-	t.add("glance", s.m.Reader.Glance(flat, w.grad, targets, &act, 1/float32(s.r.Reader.Crops)), 1)
 	right, n := 0, 0
 	for i, y := range targets {
 		if y > 0 {
