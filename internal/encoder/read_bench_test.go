@@ -10,7 +10,7 @@ import (
 
 // BenchmarkRead reads a frame of the size of films' by a reader of the recipe's shape.
 func BenchmarkRead(b *testing.B) {
-	v, err := NewReading(EyesConfig{Channels: 96, Blocks: 6, Hidden: 128}, nn.BF16)
+	v, err := NewReading(EyesConfig{Channels: 96, Blocks: 8, Hidden: 128}, nn.BF16)
 	if err != nil {
 		b.Fatal(err)
 	}
