@@ -56,7 +56,7 @@ const (
 	priorShare = 0.3
 	// beamWidth is how far behind the best a path may be, beamPaths how many live.
 	beamWidth = 18
-	beamPaths = 600
+	beamPaths = 200
 )
 
 // NewWords prepares a lexicon, whose words are in the order of their frequency;
