@@ -201,6 +201,8 @@ func TestJoin(t *testing.T) {
 		{"beside", []Line{line("name", 10, 20, 8), line("score", 150, 20, 8)}, "name | score"},
 		{"rows of a table", []Line{line("name", 10, 20, 8), line("score", 150, 20, 8), line("olga", 10, 40, 8), line("5231", 150, 40, 8)},
 			"name | score | olga | 5231"},
+		{"short cells", []Line{line("player", 10, 20, 8), line("pts", 150, 20, 8), line("olga", 10, 40, 8), line("52", 150, 40, 8), line("maya", 10, 60, 8), line("9", 150, 60, 8)},
+			"player | pts | olga | 52 | maya | 9"},
 		{"larger letters below", []Line{line("a caption", 10, 20, 6), line("HEADLINE", 10, 45, 14)}, "a caption | HEADLINE"},
 		{"a text over another", []Line{
 			line("the secret", 30, 18, 14), line("small words", 10, 30, 6), line("word is", 40, 52, 14), line("and others", 10, 56, 6), line("\"blorf\"", 40, 86, 14),

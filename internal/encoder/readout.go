@@ -49,7 +49,7 @@ func Join(lines []Line) string {
 				next[j], begins[i] = i, false
 				break
 			}
-			if alike(&lines[j], &lines[i]) {
+			if !unlike(&lines[j], &lines[i]) {
 				break
 			}
 		}
@@ -79,7 +79,7 @@ func goesOn(a, b *Line) bool {
 	if a.Level != b.Level && max(a.Level, b.Level)-min(a.Level, b.Level) > 1 || min(ax1, bx1) < max(ax0, bx0) {
 		return false
 	}
-	if min(len(a.Chars), len(b.Chars)) >= enoughToTell && !alike(a, b) {
+	if unlike(a, b) {
 		return false
 	}
 	return dy > 0 && dy < 4.2*max(a.step(), b.step())
@@ -88,13 +88,10 @@ func goesOn(a, b *Line) bool {
 // enoughToTell is the number of characters from which a line's step tells its size.
 const enoughToTell = 4
 
-// alike says whether lines are surely of letters of one size.
-func alike(a, b *Line) bool {
-	if min(len(a.Chars), len(b.Chars)) < enoughToTell {
-		return false
-	}
+// unlike says whether lines are surely of letters of different sizes.
+func unlike(a, b *Line) bool {
 	as, bs := a.step(), b.step()
-	return max(as, bs) < 1.5*min(as, bs)
+	return min(len(a.Chars), len(b.Chars)) >= enoughToTell && max(as, bs) >= 1.5*min(as, bs)
 }
 
 // step is the middle distance of a line's characters.
