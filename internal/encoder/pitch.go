@@ -6,12 +6,13 @@ import (
 	"slices"
 )
 
-// pitch is how far apart the characters of a line stand: scale times the mean of
-// their usual widths, and fixed besides. One of both is 0 in a typewriter's line.
+// pitch is how far apart, in pixels, the characters of a line stand: scale times the
+// mean of two neighbours' usual widths, and fixed besides, which is all of it in a
+// typewriter's line.
 type pitch struct{ scale, fixed float32 }
 
-// usual are the widths of characters in fonts with serifs and without, in tenths of
-// the mean small letter's, from the space on.
+// usual are the widths of characters, as multiples of the common small letter's: about
+// those of fonts with serifs and without.
 var usual = func() (t [128]float32) {
 	for i := range t {
 		t[i] = 1
