@@ -66,7 +66,7 @@ func writeMap(dir, name string, m *heatMap) error {
 
 // A heatMap is what a map shows, with the places of its squares.
 type heatMap struct {
-	verdict string // that is counted: Recall, Found
+	verdict string // that is counted: Recall, Found, Exact
 	what    string // was measured
 	axis    string
 	columns []string
@@ -203,6 +203,9 @@ func (m *heatMap) drawAxes(c draw.Canvas) {
 	c.FillText(title, vg.Point{X: 20, Y: m.height - marginTop - cellGap/2.}, "← depth of the needle")
 }
 
+// exactVerdict counts answers that are right to the word.
+const exactVerdict = "Exact"
+
 // drawScale draws the colour scale at the right edge of the grid.
 func (m *heatMap) drawScale(c draw.Canvas) {
 	const width, steps = 10, 100
@@ -218,9 +221,13 @@ func (m *heatMap) drawScale(c draw.Canvas) {
 	}
 	label := m.style(8, faintInk, xfont.WeightNormal)
 	label.XAlign = draw.XLeft
-	c.FillText(label, vg.Point{X: x + width + 5, Y: high - 4}, "found")
+	best, worst := "found", "missed"
+	if m.verdict == exactVerdict {
+		best, worst = "exact", "wrong"
+	}
+	c.FillText(label, vg.Point{X: x + width + 5, Y: high - 4}, best)
 	c.FillText(label, vg.Point{X: x + width + 5, Y: (low + high) / 2}, "50 %")
-	c.FillText(label, vg.Point{X: x + width + 5, Y: low + 4}, "missed")
+	c.FillText(label, vg.Point{X: x + width + 5, Y: low + 4}, worst)
 }
 
 // rounded is the outline of a rectangle with rounded corners.

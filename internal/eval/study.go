@@ -326,7 +326,7 @@ func (s *Findings) writeMaps(dir string) error {
 		found, exact := g.MapNames()
 		err := writeMap(dir, found, s.heatMap(g, "Found", func(v *Verdict) Rate { return v.Found }))
 		if err == nil {
-			err = writeMap(dir, exact, s.heatMap(g, "Exact", func(v *Verdict) Rate { return v.Exact }))
+			err = writeMap(dir, exact, s.heatMap(g, exactVerdict, func(v *Verdict) Rate { return v.Exact }))
 		}
 		if err != nil {
 			return err
@@ -338,7 +338,7 @@ func (s *Findings) writeMaps(dir string) error {
 func (s *Findings) heatMap(g *Group, verdict string, rate func(*Verdict) Rate) *heatMap {
 	m := &heatMap{
 		verdict: verdict, axis: "length, minutes and hours →", depths: s.Depths, all: rate(&g.Verdict),
-		what: fmt.Sprintf("%s: %s · in %s · %s · seed %d", s.Study, g.Name, s.Haystack, s.Model, s.Seed),
+		what: fmt.Sprintf("%s: %s · seed %d · in %s · %s", s.Study, g.Name, s.Seed, s.Haystack, s.Model),
 	}
 	for _, l := range s.Lengths {
 		m.columns = append(m.columns, Hours(l))
