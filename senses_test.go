@@ -2,7 +2,13 @@ package handscroll_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +98,43 @@ func TestShippedEyes(t *testing.T) {
 		if len(a.Evidence) == 0 || !a.Evidence[0].Timed {
 			t.Errorf("%s: evidence %+v", question, a.Evidence)
 		}
+	}
+}
+
+// TestShippedFrames asks about a directory of frames, as a user names it.
+func TestShippedFrames(t *testing.T) {
+	film, err := render.NewFilm(3, 3, render.FilmOptions{Events: []render.Event{
+		{At: 1, For: 1, Design: render.Overlay{Text: `The secret word is "harbour"`, Cap: 22}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for i := range film.Seconds() {
+		img := film.Frame(i).Image
+		rgba := image.NewRGBA(image.Rect(0, 0, img.W, img.H))
+		for p := range img.W * img.H {
+			copy(rgba.Pix[4*p:], append(img.Pix[3*p:3*p+3:3*p+3], 255))
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("frame-%d.png", i+9)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(png.Encode(f, rgba), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := shippedContext(t)
+	parts, skipped, err := handscroll.Files(context.Background(), []string{dir}, handscroll.FileOptions{})
+	if err != nil || len(skipped) > 0 || len(parts) != 1 || parts[0].Kind() != handscroll.Film {
+		t.Fatal(err, skipped, parts)
+	}
+	if err := c.Read(context.Background(), parts, nil); err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.Ask(context.Background(), "What is the secret word?")
+	if err != nil || !strings.EqualFold(a.Text, "harbour") || a.Evidence[0].Time != time.Second || a.Evidence[0].Source != dir {
+		t.Errorf("%+v, %v", a, err)
 	}
 }
 

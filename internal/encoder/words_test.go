@@ -2,8 +2,8 @@ package encoder
 
 import (
 	"cmp"
-	"math"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"

@@ -28,7 +28,7 @@ type Options struct {
 	// and what its content is decided by where that leaves it open. "" is its path.
 	Name string
 	// FrameDir, if not nil, decodes a directory that holds nothing but the
-	// numbered frames of a film, given in order.
+	// numbered frames of a film; files are their names in it, in order.
 	FrameDir func(ctx context.Context, dir string, files []string, l Limits) ([]Part, error)
 }
 

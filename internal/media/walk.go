@@ -103,9 +103,6 @@ func (w *walk) film(dir string, entries []os.DirEntry) (bool, error) {
 	if !w.first(dir) {
 		return true, nil
 	}
-	for i, name := range names {
-		names[i] = filepath.Join(dir, name)
-	}
 	parts, err := w.opts.FrameDir(w.ctx, dir, names, w.limits())
 	if err != nil {
 		if w.ctx.Err() != nil {

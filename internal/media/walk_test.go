@@ -89,7 +89,7 @@ func TestFramesBecomeOneFilm(t *testing.T) {
 			t.Errorf("limits without defaults: %+v", l)
 		}
 		for _, f := range files {
-			films = append(films, filepath.Base(f))
+			films = append(films, f)
 		}
 		return []media.Part{{Source: dir, Kind: media.Film}}, nil
 	}}
