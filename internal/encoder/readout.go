@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/handscroll/handscroll/internal/kernel"
 	"github.com/handscroll/handscroll/internal/media"
@@ -425,7 +426,7 @@ func strongest(lines []Line) []Line {
 		if 2*len(left) <= len(l.Chars) {
 			continue
 		}
-		if l.Chars = spaced(left); len(l.Chars) > 0 && sure(l.Chars) {
+		if l.Chars = spaced(left); len(l.Chars) > 0 && (sure(l.Chars) || l.cell(out)) {
 			out = append(out, l)
 		}
 	}
@@ -512,14 +513,38 @@ func (c *Char) likeliest(allowed string) (best byte, p float32) {
 	return best, p
 }
 
-// sure says whether a line is more than a speck of clutter.
+// sure says whether a line is more than a speck of clutter, or than a stroke.
 func sure(chars []Char) bool {
+	mean := certainty(chars)
+	if len(chars) >= 3 {
+		return mean > 0.5
+	}
+	return mean > 0.8 && slices.ContainsFunc(chars, func(c Char) bool { return !strings.ContainsRune("-_.,:;'`|~", rune(c.Byte)) })
+}
+
+// certainty is the mean probability of characters, that they are there and right.
+func certainty(chars []Char) float32 {
 	sum := float32(0)
 	for _, c := range chars {
 		sum += c.Score * c.P
 	}
-	mean := sum / float32(len(chars))
-	return mean > 0.5 && (len(chars) >= 3 || mean > 0.8)
+	return sum / float32(len(chars))
+}
+
+// cell says whether a line that is short, and not sure alone, is a number in a table:
+// letters of its size stand in its row or its column.
+func (l *Line) cell(others []Line) bool {
+	const least = 0.35
+	if len(l.Chars) != 2 || !isDigit(l.Chars[0].Byte) || !isDigit(l.Chars[1].Byte) || certainty(l.Chars) < least {
+		return false
+	}
+	x0, y0, x1, y1 := l.bounds()
+	return slices.ContainsFunc(others, func(o Line) bool {
+		ox0, oy0, ox1, oy1 := o.bounds()
+		row, column := min(y1, oy1) > max(y0, oy0), min(x1, ox1) > max(x0, ox0)
+		as, bs := l.step(), o.step()
+		return len(o.Chars) >= enoughToTell && max(as, bs) < 1.5*min(as, bs) && (row || column)
+	})
 }
 
 // inOrder sorts lines from top to bottom, those of one height from left to right.

@@ -78,6 +78,7 @@ func wantedIn(question string) (out []wanted, total float32) {
 // lineRead is a line of a picture that is about a question.
 type lineRead struct {
 	segment  int // of Context.text
+	mark     int // of its notes: which frame or picture
 	from, to int // of its text, without the clock
 	fit      float32
 	last     int // where in it the words end that the question has, −1 none
@@ -95,24 +96,77 @@ func (c *Context) readLine(question string) *lineRead {
 		if m := c.notes[i].Modality; m != media.Film.String() && m != media.Picture.String() || !s.Done() {
 			continue
 		}
-		for j, mark := range c.notes[i].Marks {
-			to := len(s.Text)
-			if j+1 < len(c.notes[i].Marks) {
-				to = int(c.notes[i].Marks[j+1][0])
-			}
-			from := int(mark[0])
-			if mark[2] >= 0 { // after its clock
-				if k := bytes.IndexByte(s.Text[from:to], ' '); k >= 0 {
-					from += k + 1
-				}
-			}
-			fit, last := fitLine(s.Text[from:to], words)
-			if fit /= total; fit >= readFit && (best == nil || fit > best.fit+1e-3) {
-				best = &lineRead{i, from, to, fit, last}
+		for j := range c.notes[i].Marks {
+			l := c.lineAt(i, j)
+			l.fit, l.last = fitLine(s.Text[l.from:l.to], words)
+			if l.fit /= total; l.fit >= readFit && (best == nil || l.fit > best.fit+1e-3) {
+				best = &l
 			}
 		}
 	}
 	return best
+}
+
+// lineAt is what was read in a segment's frame or picture.
+func (c *Context) lineAt(segment, mark int) lineRead {
+	text, marks := c.text[segment].Text, c.notes[segment].Marks
+	l := lineRead{segment: segment, mark: mark, from: int(marks[mark][0]), to: len(text)}
+	if mark+1 < len(marks) {
+		l.to = int(marks[mark+1][0])
+	}
+	if marks[mark][2] >= 0 { // after its clock
+		if k := bytes.IndexByte(text[l.from:l.to], ' '); k >= 0 {
+			l.from += k + 1
+		}
+	}
+	return l
+}
+
+const (
+	// lasting is how many frames before and after one are looked at for the same
+	// text, and sameText the likeness of answers that are one and the same.
+	lasting  = 12
+	sameText = 0.6
+)
+
+// steadiest returns the one of successive frames that show the same text as best
+// whose answer is most like those of the others: what is misread in one of them is
+// seldom misread in most.
+func (c *Context) steadiest(question string, best *lineRead) *lineRead {
+	words, total := wantedIn(question)
+	value := func(l *lineRead) string {
+		return strings.ToLower(valueOf(question, c.lineText(l), l.last))
+	}
+	own := value(best)
+	lines, values := []*lineRead{best}, []string{own}
+	for _, step := range []int{-1, 1} {
+		for mark := best.mark + step; mark >= 0 && mark < len(c.notes[best.segment].Marks) && step*(mark-best.mark) <= lasting; mark += step {
+			l := c.lineAt(best.segment, mark)
+			l.fit, l.last = fitLine(c.text[l.segment].Text[l.from:l.to], words)
+			if l.fit /= total; l.fit < readFit {
+				continue // another text may have come between, or this one was not read
+			}
+			if v := value(&l); alike(v, own) >= sameText {
+				lines, values = append(lines, &l), append(values, v)
+			}
+		}
+	}
+	top := float32(-1)
+	for i, v := range values {
+		sum := float32(0)
+		for _, other := range values {
+			sum += alike(v, other)
+		}
+		if sum > top+1e-3 {
+			top, best = sum, lines[i]
+		}
+	}
+	return best
+}
+
+// lineText is what a line says.
+func (c *Context) lineText(l *lineRead) string {
+	return strings.TrimRight(string(c.text[l.segment].Text[l.from:l.to]), "\n")
 }
 
 // lineWord is a word of a line, in small letters.
@@ -201,20 +255,34 @@ func fitLine(line []byte, words []wanted) (fit float32, last int) {
 	return fit, last
 }
 
-// likeness is 1 for equal words and falls with the letters that differ; numbers are
-// equal or not. A word may be read as one with what stands beside it.
+// likeness is 1 for equal words and falls with the letters that differ; for numbers see
+// likeNumber. A word may be read as one with what stands beside it.
 func likeness(read string, w wanted) float32 {
 	if w.number {
-		if read == w.text {
-			return 1
-		}
-		return 0
+		return likeNumber(read, w.text)
 	}
 	like := alike(read, w.text)
 	if like == 1 {
 		return like
 	}
 	return max(like, alike(looksLike.Replace(read), w.folded))
+}
+
+// likeNumber is the likeness of a word to a number, which may stand at its end or its
+// beginning: "total50", "50points".
+func likeNumber(read, number string) float32 {
+	if read == number {
+		return 1
+	}
+	const beside = 3 // letters at least
+	rest, ok := strings.CutSuffix(read, number)
+	if !ok {
+		rest, ok = strings.CutPrefix(read, number)
+	}
+	if ok && len(rest) >= beside && !strings.ContainsAny(rest, "0123456789") && !counting[rest] {
+		return 0.95
+	}
+	return 0
 }
 
 // looksLike brings letters that look like others side by side into one form.
@@ -258,11 +326,8 @@ var (
 // after the words of the question and what connects them, or before.
 func valueOf(question, line string, last int) string {
 	if asksWho.MatchString(question) {
-		words, _ := wantedIn(question)
-		for _, n := range properName.FindAllString(line, -1) {
-			if fit, _ := fitLine([]byte(n), words); fit == 0 {
-				return n
-			}
+		if name := nameIn(question, line); name != "" {
+			return name
 		}
 	}
 	for _, text := range []string{line[max(0, min(last, len(line))):], line} {
@@ -284,14 +349,63 @@ func valueOf(question, line string, last int) string {
 	return strings.TrimSpace(line)
 }
 
+// nameCell matches a cell of a table, or a line of a card, that is a name, with or
+// without its rank.
+var nameCell = regexp.MustCompile(`^ *(?:[0-9]{1,2}[.)]? ?)?([A-Za-z][a-z'-]+(?: [A-Za-z][A-Za-z'-]+){1,2}) *$`)
+
+// nameIn returns the name in a line that the question asks for: not one of its own
+// words, rather two words than one, and the closest to its number if it has one, rather
+// before it than after, as in tables; "" if there is none.
+func nameIn(question, line string) string {
+	words, _ := wantedIn(question)
+	number := -1 // where it is
+	for _, t := range wordsOf([]byte(line)) {
+		if slices.ContainsFunc(words, func(w wanted) bool { return w.number && likeNumber(t.text, w.text) > 0 }) {
+			number = t.end - len(t.text)
+			break
+		}
+	}
+	name, least := "", 0
+	for _, at := range properName.FindAllStringIndex(line, -1) {
+		found := line[at[0]:at[1]]
+		if fit, _ := fitLine([]byte(found), words); fit > 0 || shown[strings.ToLower(found)] {
+			continue
+		}
+		from := strings.LastIndexByte(line[:at[0]], '|') + 1
+		to := len(line)
+		if n := strings.IndexByte(line[at[1]:], '|'); n >= 0 {
+			to = at[1] + n
+		}
+		if m := nameCell.FindStringSubmatch(line[from:to]); m != nil {
+			found = m[1] // one of its words may have been read without its capital
+		}
+		away := 0
+		if number >= 0 {
+			away = number - at[1]
+			if away < 0 {
+				away = 2 * (at[0] - number)
+			}
+		}
+		if !strings.Contains(found, " ") {
+			away += 2 * len(line)
+		}
+		if name == "" || away < least {
+			name, least = found, away
+		}
+	}
+	return name
+}
+
 // readAnswer answers from a line that was read in a picture or film.
 func (c *Context) readAnswer(question string, begin time.Time) *sensedAnswer {
 	l := c.readLine(question)
 	if l == nil {
 		return nil
 	}
-	s := c.text[l.segment]
-	line := strings.TrimRight(string(s.Text[l.from:l.to]), "\n")
+	if !asksWhen.MatchString(question) {
+		l = c.steadiest(question, l)
+	}
+	s, line := c.text[l.segment], c.lineText(l)
 	page, at := c.notes[l.segment].place(int64(l.from))
 	text := valueOf(question, line, l.last)
 	if asksWhen.MatchString(question) && at >= 0 {

@@ -1,8 +1,12 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/handscroll/handscroll/internal/kvcache"
+	"github.com/handscroll/handscroll/internal/media"
 )
 
 func TestReadings(t *testing.T) {
@@ -26,6 +30,14 @@ func TestReadings(t *testing.T) {
 		{"Which player scored the perfect 50?", `Ravi Petrov | 9 8 10 10 10 | Total 47`, "", false},
 		{"Which player scored the perfect 50?", `Ravi Petrov | Attempt 50`, "", false},
 		{"Which player made attempt 50?", `Ravi Petrov | Attempt 50`, "Ravi Petrov", true},
+		{"Which player scored the perfect 50?", `STANDINGS | Player | Best | 1 Ravi Petrov | 50 | 2 Ann Lee | 49`, "Ravi Petrov", true},
+		{"Which player scored the perfect 50?", `STANDINGS | Player | Best | 1 Ann Lee | 51 | 2 ravi Petrov | 50`, "ravi Petrov", true},
+		{"Which player scored the perfect 50?", `Ravi Petrov | 1010101010 | TOTAL50`, "Ravi Petrov", true},
+		{"Which player scored the perfect 50?", `Ravi Petrov | 1010101010 | 50points`, "Ravi Petrov", true},
+		{"Which player scored the perfect 50?", `Ravi Petrov | Attempt50`, "", false},
+		{"Which player scored the perfect 50?", `Ravi Petrov | A50 | 1050 | total150`, "", false},
+		{"Which player scored the perfect 50?", `Score 50 | Ravi Petrov`, "Ravi Petrov", true},
+		{"Which player scored the perfect 50?", `PLAYER | BEST | 1 RAVI PETROV 2 ANN LEE | 50`, "ANN LEE", true},
 		{"What is the secret word?", `Che secret luord is "harbour"`, "harbour", true},
 		{"What is the secret word?", `The secret orb is "harbour"`, "harbour", true},
 		{"What is the secret word?", `in a large crowd to the barn and sent word that they`, "", false},
@@ -42,6 +54,37 @@ func TestReadings(t *testing.T) {
 			if got := valueOf(c.question, c.line, last); got != c.want {
 				t.Errorf("%s | %s: %q, want %q", c.question, c.line, got, c.want)
 			}
+		}
+	}
+}
+
+// TestSteadyText checks that of frames that show one text the answer is one that most
+// agree on, and that other texts have no voice.
+func TestSteadyText(t *testing.T) {
+	for _, c := range []struct {
+		question string
+		frames   []string
+		want     string
+		mark     int
+	}{
+		{"Which player scored the perfect 50?", []string{"", "Ravi Hangdup | 50", "Ravi Xangdup | 50", "-", "Ravi Xangdup | 50 | 9", "Ann Lee | 49"}, "Ravi Xangdup", 2},
+		{"Which player scored the perfect 50?", []string{"Ravi Xangdup | 50", "Ann Lee | 50", "Ann Lee | 50"}, "Ravi Xangdup", 0},
+		{"What is the secret word?", []string{`The secret word is "harbour"`, `The secret word is "harbcur"`}, "harbour", 0},
+		{"What is the secret word?", []string{`The secret word is "harbcur"`, `The secret word is "harbour"`, `The secret word is "harhour"`}, "harbour", 1},
+	} {
+		text, n := "", notes{Modality: media.Film.String()}
+		for i, f := range c.frames {
+			n.Marks = append(n.Marks, [3]int64{int64(len(text)), 0, int64(1000 * i)})
+			text += fmt.Sprintf("%s %s\n", "00:00", f)
+		}
+		ctx := &Context{text: []*kvcache.Segment{{Text: []byte(text), Blocks: []kvcache.Block{{Last: true}}}}, notes: []notes{n}}
+		l := ctx.readLine(c.question)
+		if l == nil {
+			t.Fatalf("%s: nothing found in %q", c.question, c.frames)
+		}
+		l = ctx.steadiest(c.question, l)
+		if got := valueOf(c.question, ctx.lineText(l), l.last); got != c.want || l.mark != c.mark {
+			t.Errorf("%q: %q in frame %d, want %q in %d", c.frames, got, l.mark, c.want, c.mark)
 		}
 	}
 }

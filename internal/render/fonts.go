@@ -142,7 +142,7 @@ func isHeldOut(family string) bool {
 // unsuited are fonts with ASCII that isn't letters, or that people can't read
 // when it is small.
 func unsuited(name string) bool {
-	for _, s := range []string{"Symbol", "Emoji", "Dingbat", "Music", "Math", "Braille", "Hairline", "Thin", "Biolinum_K", "Fallback", "Z003", "D050000L", "OCRBE"} {
+	for _, s := range []string{"Symbol", "Emoji", "Dingbat", "Music", "Math", "Braille", "Hairline", "Thin", "Biolinum_K", "Fallback", "Z003", "D050000L", "OCRBE", "alfa-beta", "elleboli", "ellenbold", "ellenike", "ellenita"} {
 		if strings.Contains(name, s) {
 			return true
 		}
