@@ -204,7 +204,7 @@ func decodeAVIF(ctx context.Context, f *media.File, l media.Limits) ([]media.Par
 	if err := checkPixels("AVIF", head.w, head.h, l.Pixels); err != nil {
 		return nil, err
 	}
-	return still(ctx, f, l, head.w, head.h, func(ctx context.Context, content *media.Content) (*media.Image, error) {
+	return alone(still(ctx, f, l, 0, head.w, head.h, func(ctx context.Context, content *media.Content) (*media.Image, error) {
 		in, err := ffmpeg.Open(content)
 		if err != nil {
 			return nil, err
@@ -214,7 +214,7 @@ func decodeAVIF(ctx context.Context, f *media.File, l media.Limits) ([]media.Par
 			return nil, fmt.Errorf("AVIF: %w", err)
 		}
 		return shown(rgb{img}, head.orient, fitSide(l.PictureSide)), nil
-	})
+	}))
 }
 
 // rgb is a picture of this module's as one of the library's.

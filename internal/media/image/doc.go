@@ -4,9 +4,10 @@
 //
 // A header is checked before anything is decoded, so that a picture of too many
 // pixels costs nothing. Pixels are decoded when the part's stream is read: turned
-// as EXIF says, laid over white and reduced to [media.Limits].PictureSide. Of
-// files that hold several pictures (TIFF, animated PNG) the first counts. HEIC and
-// animated WebP are refused with a reason.
+// as EXIF says, laid over white and reduced to [media.Limits].PictureSide. Each page
+// of a TIFF is a picture; of an animated PNG the first frame counts, as the format
+// has it for readers that do not animate. HEIC and animated WebP are refused with a
+// reason.
 //
 // Concurrency: functions keep no state; a stream belongs to one goroutine.
 package image

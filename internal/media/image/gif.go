@@ -164,7 +164,7 @@ func decodeGIF(ctx context.Context, f *media.File, l media.Limits) ([]media.Part
 		return nil, err
 	}
 	if len(g.frames) == 1 {
-		return still(ctx, f, l, g.w, g.h, func(ctx context.Context, content *media.Content) (*media.Image, error) {
+		return alone(still(ctx, f, l, 0, g.w, g.h, func(ctx context.Context, content *media.Content) (*media.Image, error) {
 			r, err := content.Open()
 			if err != nil {
 				return nil, err
@@ -178,7 +178,7 @@ func decodeGIF(ctx context.Context, f *media.File, l media.Limits) ([]media.Part
 				return nil, errors.New("GIF: the file breaks off after the first frame")
 			}
 			return Reduce(c.rgba, l.PictureSide), nil
-		})
+		}))
 	}
 	stretch, err := l.Stretch(g.duration)
 	if err != nil {

@@ -298,6 +298,103 @@ func TestBrokenPictures(t *testing.T) {
 	}
 }
 
+// fax joins TIFFs of one page each to one of many.
+func fax(t testing.TB, pages ...image.Image) []byte {
+	order := binary.LittleEndian // which the library writes
+	var out []byte
+	link := 4 // where the place of the next directory is written
+	for _, p := range pages {
+		data := encoded(t, func(w io.Writer) error { return tiff.Encode(w, p, nil) })
+		base := uint32(len(out))
+		at := order.Uint32(data[4:])
+		n := int(order.Uint16(data[at:]))
+		for e := data[at+2:][:12*n]; len(e) > 0; e = e[12:] {
+			size := map[uint16]uint32{3: 2, 4: 4, 5: 8}[order.Uint16(e[2:])] * order.Uint32(e[4:])
+			if tag := order.Uint16(e); tag == 273 || size > 4 { // strips, or what stands elsewhere
+				order.PutUint32(e[8:], order.Uint32(e[8:])+base)
+			}
+		}
+		out = append(out, data...)
+		order.PutUint32(out[link:], base+at)
+		link = int(base+at) + 2 + 12*n
+		for len(out) < link+4 {
+			out = append(out, 0)
+		}
+		order.PutUint32(out[link:], 0)
+	}
+	return out
+}
+
+func TestPagesOfTIFF(t *testing.T) {
+	src := []*image.NRGBA{noise(7, 5), noise(9, 4), noise(3, 8)}
+	data := fax(t, src[0], src[1], src[2])
+	ps, err := parts("fax.tif", data, media.Limits{})
+	if err != nil || len(ps) != 3 {
+		t.Fatalf("%d parts, %v", len(ps), err)
+	}
+	for i, p := range ps {
+		cs, err := chunks(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := FromGo(src[i])
+		if got := cs[0].Frame; !bytes.Equal(got.Pix, want.Pix) || p.W != want.W || p.H != want.H || p.Page != i+1 || p.Source != fmt.Sprintf("fax.tif#page=%d", i+1) {
+			t.Errorf("page %d: %+v", i+1, p)
+		}
+		if i > 0 && p.Hash == ps[0].Hash {
+			t.Errorf("page %d is taken for the first", i+1)
+		}
+	}
+	if _, err := parts("fax.tif", data, media.Limits{Pages: 2}); err == nil || !strings.Contains(err.Error(), "more than 2 pages") {
+		t.Errorf("three pages where two are allowed: %v", err)
+	}
+	if _, err := parts("fax.tif", data, media.Limits{Pixels: 35}); err == nil || !strings.Contains(err.Error(), "page 2: TIFF of 9 × 4") {
+		t.Errorf("second page too large: %v", err)
+	}
+	order := binary.LittleEndian
+	first := order.Uint32(data[4:])
+	link := int(first) + 2 + 12*int(order.Uint16(data[first:]))
+	loop := bytes.Clone(data)
+	order.PutUint32(loop[link:], first)
+	if _, err := parts("fax.tif", loop, media.Limits{}); err == nil || !strings.Contains(err.Error(), "follows itself") {
+		t.Errorf("a loop: %v", err)
+	}
+	order.PutUint32(loop[link:], uint32(len(loop)))
+	if _, err := parts("fax.tif", loop, media.Limits{}); err == nil || !strings.Contains(err.Error(), "directory 2: the file breaks off") {
+		t.Errorf("a page beyond the end: %v", err)
+	}
+}
+
+func TestCopiesAndMasksAreNoPages(t *testing.T) {
+	order := binary.LittleEndian
+	entry := func(tag, kind uint16, value uint32) []byte {
+		e := order.AppendUint16(order.AppendUint16(nil, tag), kind)
+		return order.AppendUint32(order.AppendUint32(e, 1), value)
+	}
+	for flags, want := range map[uint32]bool{0: false, 1: true, 2: false, 4: true, 3: true} {
+		if got := copyOrMask(append(entry(1, 3, 9), entry(0xfe, 4, flags)...), order); got != want {
+			t.Errorf("NewSubfileType %d: %v", flags, got)
+		}
+	}
+	if copyOrMask(entry(0x100, 4, 1), order) {
+		t.Error("a width is taken for a mark")
+	}
+}
+
+func TestUnsupportedTIFF(t *testing.T) {
+	data := encoded(t, func(w io.Writer) error { return tiff.Encode(w, noise(3, 3), nil) })
+	order := binary.LittleEndian
+	at := order.Uint32(data[4:])
+	for e := data[at+2:][:12*int(order.Uint16(data[at:]))]; len(e) > 0; e = e[12:] {
+		if order.Uint16(e) == 262 { // PhotometricInterpretation
+			order.PutUint32(e[8:], 6) // YCbCr
+		}
+	}
+	if _, err := parts("old.tif", data, media.Limits{}); err == nil || !strings.Contains(err.Error(), "convert it to PNG or JPEG") {
+		t.Errorf("YCbCr: %v", err)
+	}
+}
+
 func TestTextIsNoPicture(t *testing.T) {
 	for _, s := range []string{"", "BM is what it begins with, and then goes on", "GIF", "II*", "RIFF", "\x00\x00\x00\x10ftypisom\x00\x00\x00\x00"} {
 		if Format().Match("x.png", []byte(s)) {
@@ -400,6 +497,36 @@ func FuzzOrientation(f *testing.F) {
 		}
 		if h, err := readHEIF(r, n); err == nil && (h.w <= 0 || h.h <= 0 || h.orient < 1 || h.orient > 8) {
 			t.Errorf("%+v", h)
+		}
+	})
+}
+
+func FuzzTIFF(f *testing.F) {
+	f.Add(fax(f, noise(2, 2), noise(1, 3)))
+	f.Add(tiffWith(binary.LittleEndian, 8))
+	f.Add(tiffWith(binary.BigEndian, 1))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		const most = 5
+		r := bytes.NewReader(data)
+		pages, err := tiffPages(r, int64(len(data)), most)
+		if err != nil {
+			return
+		}
+		if len(pages) == 0 || len(pages) > most {
+			t.Fatalf("%d pages", len(pages))
+		}
+		for _, at := range pages {
+			// The library is to see the same bytes but for where its page is.
+			seen := make([]byte, len(data))
+			if n, err := (tiffPage{r, at}).ReadAt(seen, 0); n != len(data) || err != nil && err != io.EOF {
+				t.Fatal(n, err)
+			}
+			if at2 := int64(tiffOrder(seen).Uint32(seen[4:])); at2 != at {
+				t.Fatalf("page at %d instead of %d", at2, at)
+			}
+			if copy(seen[4:8], data[4:8]); !bytes.Equal(seen, data) {
+				t.Fatal("other bytes are changed")
+			}
 		}
 	})
 }

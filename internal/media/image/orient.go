@@ -48,26 +48,12 @@ func orientation(r io.ReaderAt, size int64) int {
 	if _, err := r.ReadAt(head[:], 0); err != nil {
 		return 1
 	}
-	var order binary.ByteOrder
-	switch string(head[:4]) {
-	case "II*\x00":
-		order = binary.LittleEndian
-	case "MM\x00*":
-		order = binary.BigEndian
-	default:
+	order := tiffOrder(head[:])
+	if order == nil {
 		return 1
 	}
-	at := int64(order.Uint32(head[4:]))
-	var count [2]byte
-	if _, err := r.ReadAt(count[:], at); err != nil {
-		return 1
-	}
-	n := int64(order.Uint16(count[:]))
-	if at+2+12*n > size {
-		return 1
-	}
-	entries := make([]byte, 12*n)
-	if _, err := r.ReadAt(entries, at+2); err != nil && err != io.EOF {
+	entries, _, err := directory(r, order, int64(order.Uint32(head[4:])), size)
+	if err != nil {
 		return 1
 	}
 	const tag, short = 0x0112, 3

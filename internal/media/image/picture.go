@@ -48,12 +48,14 @@ func begins(prefixes ...string) func([]byte) bool {
 	}
 }
 
+const nameTIFF = "TIFF"
+
 var codecs = []codec{
 	{"PNG", begins("\x89PNG\r\n\x1a\n"), png.DecodeConfig, png.Decode, pngOrientation},
 	{"JPEG", begins("\xff\xd8\xff"), jpeg.DecodeConfig, jpeg.Decode, jpegOrientation},
 	{"WebP", isWebP, webp.DecodeConfig, webp.Decode, webpOrientation},
 	{"BMP", isBMP, bmp.DecodeConfig, bmp.Decode, upright},
-	{"TIFF", begins("II*\x00", "MM\x00*"), tiff.DecodeConfig, tiff.Decode, orientation},
+	{nameTIFF, begins("II*\x00", "MM\x00*"), tiff.DecodeConfig, tiff.Decode, orientation},
 }
 
 func isWebP(head []byte) bool {
@@ -81,6 +83,9 @@ func (c *codec) shape(r io.ReaderAt, size, pixels int64) (w, h int, err error) {
 	defer media.Contain(&err)
 	cfg, err := c.config(io.NewSectionReader(r, 0, size))
 	if err != nil {
+		if unsupported := tiff.UnsupportedError(""); errors.As(err, &unsupported) {
+			err = fmt.Errorf("%w; convert it to PNG or JPEG", err)
+		}
 		return 0, 0, fmt.Errorf("%s header: %w", c.name, noEOF(err))
 	}
 	if c.name == "WebP" && isAnimatedWebP(r) {
@@ -155,34 +160,75 @@ func decode(ctx context.Context, f *media.File, l media.Limits) ([]media.Part, e
 	if c == nil {
 		return nil, errors.New("not a picture")
 	}
-	w, h, err := c.shape(f, f.Size, l.Pixels)
-	if err != nil {
-		return nil, err
+	pages := []int64{0}
+	if c.name == nameTIFF {
+		var err error
+		if pages, err = tiffPages(f, f.Size, l.Pages); err != nil {
+			return nil, err
+		}
 	}
-	return still(ctx, f, l, w, h, func(_ context.Context, content *media.Content) (*media.Image, error) {
-		r, err := content.Open()
+	var parts []media.Part
+	for i, at := range pages {
+		page, of := 0, ""
+		if len(pages) > 1 {
+			page, of = i+1, fmt.Sprintf("page %d: ", i+1)
+		}
+		w, h, err := c.shape(c.page(f, at), f.Size, l.Pixels)
+		if err != nil {
+			return nil, fmt.Errorf("%s%w", of, err)
+		}
+		p, err := still(ctx, f, l, page, w, h, func(_ context.Context, content *media.Content) (*media.Image, error) {
+			r, err := content.Open()
+			if err != nil {
+				return nil, err
+			}
+			defer r.Close()
+			return c.picture(c.page(r, at), content.Size, l.Pixels, fitSide(l.PictureSide))
+		})
 		if err != nil {
 			return nil, err
 		}
-		defer r.Close()
-		return c.picture(r, content.Size, l.Pixels, fitSide(l.PictureSide))
-	})
+		parts = append(parts, p)
+	}
+	return parts, nil
 }
 
-// still is the part of one picture of w × h pixels, which draw decodes.
-func still(ctx context.Context, f *media.File, l media.Limits, w, h int, draw func(context.Context, *media.Content) (*media.Image, error)) ([]media.Part, error) {
+// page is a file as the library is to see it, of which one page is wanted.
+func (c *codec) page(r io.ReaderAt, at int64) io.ReaderAt {
+	if c.name == nameTIFF {
+		return tiffPage{r, at}
+	}
+	return r
+}
+
+// still is the part of one picture of w × h pixels, which draw decodes; page is 0 if
+// the file has no more.
+func still(ctx context.Context, f *media.File, l media.Limits, page, w, h int, draw func(context.Context, *media.Content) (*media.Image, error)) (media.Part, error) {
 	content, err := f.Keep()
 	if err != nil {
-		return nil, err
+		return media.Part{}, err
 	}
-	hash, err := f.Digest(ctx, fmt.Sprintf("picture side=%d", l.PictureSide))
+	kind, source, name := fmt.Sprintf("picture side=%d", l.PictureSide), f.Name, content.Name
+	if page > 0 {
+		at := fmt.Sprintf("#page=%d", page)
+		kind, source, name = kind+at, source+at, name+at
+	}
+	hash, err := f.Digest(ctx, kind)
+	if err != nil {
+		return media.Part{}, err
+	}
+	open := func(ctx context.Context) (media.Stream, error) {
+		return &once{draw: func() (*media.Image, error) { return draw(ctx, content) }, name: name}, nil
+	}
+	return media.Part{Source: source, Kind: media.Picture, Page: page, Hash: hash, W: w, H: h, Open: open}, nil
+}
+
+// alone is what a file decodes to that has one part.
+func alone(p media.Part, err error) ([]media.Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	open := func(ctx context.Context) (media.Stream, error) {
-		return &once{draw: func() (*media.Image, error) { return draw(ctx, content) }, name: content.Name}, nil
-	}
-	return []media.Part{{Source: f.Name, Kind: media.Picture, Hash: hash, W: w, H: h, Open: open}}, nil
+	return []media.Part{p}, nil
 }
 
 // once is the stream of a picture.
