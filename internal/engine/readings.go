@@ -353,9 +353,22 @@ func valueOf(question, line string, last int) string {
 // without its rank.
 var nameCell = regexp.MustCompile(`^ *(?:[0-9]{1,2}[.)]? ?)?([A-Za-z][a-z'-]+(?: [A-Za-z][A-Za-z'-]+){1,2}) *$`)
 
+// labels are words that stand beside names and numbers and are seldom either.
+var labels = strings.Fields("total score scores points standings attempt player")
+
+// isLabel says whether a name is rather a label, as it was read.
+func isLabel(name string) bool {
+	for _, t := range wordsOf([]byte(name)) {
+		if slices.ContainsFunc(labels, func(l string) bool { return alike(t.text, l) >= 0.75 }) {
+			return true
+		}
+	}
+	return false
+}
+
 // nameIn returns the name in a line that the question asks for: not one of its own
-// words, rather two words than one, and the closest to its number if it has one, rather
-// before it than after, as in tables; "" if there is none.
+// words, rather two words than one, rather no label, and the closest to its number if
+// it has one, rather before it than after, as in tables; "" if there is none.
 func nameIn(question, line string) string {
 	words, _ := wantedIn(question)
 	number := -1 // where it is
@@ -368,7 +381,7 @@ func nameIn(question, line string) string {
 	name, least := "", 0
 	for _, at := range properName.FindAllStringIndex(line, -1) {
 		found := line[at[0]:at[1]]
-		if fit, _ := fitLine([]byte(found), words); fit > 0 || shown[strings.ToLower(found)] {
+		if fit, _ := fitLine([]byte(found), words); fit > 0 {
 			continue
 		}
 		from := strings.LastIndexByte(line[:at[0]], '|') + 1
@@ -388,6 +401,9 @@ func nameIn(question, line string) string {
 		}
 		if !strings.Contains(found, " ") {
 			away += 2 * len(line)
+		}
+		if isLabel(found) {
+			away += 4 * len(line)
 		}
 		if name == "" || away < least {
 			name, least = found, away
