@@ -21,10 +21,18 @@ func NewDictionary(words []string) *Dictionary {
 const (
 	// minWord is the least length of a word that is looked up.
 	minWord = 3
+	// longWord is the length from which a word has the whole of wordBonus.
+	longWord = 7
 	// wordBonus is by how much the logarithm of its probability a word of the
 	// dictionary may be behind any other spelling and be preferred.
 	wordBonus = 3.0
 )
+
+// bonus is wordBonus for a word of n letters: most short words differ from one of the
+// dictionary by a letter, a name ("Theo") as well.
+func bonus(n int) float32 {
+	return wordBonus * min(1, float32(n-minWord+1)/(longWord-minWord+1))
+}
 
 // best returns the likeliest word of the dictionary for characters with the given
 // logarithms of probabilities of each letter, if it reaches least.
@@ -65,11 +73,11 @@ func (d *Dictionary) look(word []Char, least float32) (text []byte, score float3
 				logs[i][j] = Ln(max(word[i].probs[classOf[base+byte(j)]], 1e-5))
 			}
 		}
-		w, s := d.best(logs, score+c.cost-wordBonus)
+		w, s := d.best(logs, score+c.cost-bonus(len(word)))
 		if w == "" {
 			continue
 		}
-		score, text = s-c.cost+wordBonus, []byte(w)
+		score, text = s-c.cost+bonus(len(word)), []byte(w)
 		if c.rest == 'A' {
 			text = []byte(strings.ToUpper(w))
 		} else if c.first == 'A' {

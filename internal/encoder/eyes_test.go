@@ -140,7 +140,7 @@ func TestDictionary(t *testing.T) {
 		}
 		return out
 	}
-	d := NewDictionary([]string{"secret", "word", "it's"})
+	d := NewDictionary([]string{"secret", "word", "it's", "then"})
 	for _, c := range []struct {
 		read, second string
 		p            float32
@@ -148,6 +148,8 @@ func TestDictionary(t *testing.T) {
 	}{
 		{"secref", "secret", 0.6, "secret"}, // likelier as a word
 		{"secref", "secret", 0.99, "secref"},
+		{"secref", "secret", 0.9, "secret"},
+		{"theo", "then", 0.9, "theo"}, // a short word weighs less
 		{"Sccref", "Secret", 0.6, "Secret"},
 		{"WORO", "WORD", 0.7, "WORD"},
 		{"w0rd", "word", 0.55, "word"},

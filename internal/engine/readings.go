@@ -379,18 +379,10 @@ func nameIn(question, line string) string {
 		}
 	}
 	name, least := "", 0
-	for _, at := range properName.FindAllStringIndex(line, -1) {
+	for _, at := range namesIn(line) {
 		found := line[at[0]:at[1]]
 		if fit, _ := fitLine([]byte(found), words); fit > 0 {
 			continue
-		}
-		from := strings.LastIndexByte(line[:at[0]], '|') + 1
-		to := len(line)
-		if n := strings.IndexByte(line[at[1]:], '|'); n >= 0 {
-			to = at[1] + n
-		}
-		if m := nameCell.FindStringSubmatch(line[from:to]); m != nil {
-			found = m[1] // one of its words may have been read without its capital
 		}
 		away := 0
 		if number >= 0 {
@@ -412,6 +404,77 @@ func nameIn(question, line string) string {
 	return name
 }
 
+// namesIn returns where names stand in a line, from and to.
+func namesIn(line string) (names [][2]int) {
+	for _, at := range properName.FindAllStringIndex(line, -1) {
+		from := strings.LastIndexByte(line[:at[0]], '|') + 1
+		to := len(line)
+		if n := strings.IndexByte(line[at[1]:], '|'); n >= 0 {
+			to = at[1] + n
+		}
+		name := [2]int{at[0], at[1]}
+		if m := nameCell.FindStringSubmatchIndex(line[from:to]); m != nil {
+			name = [2]int{from + m[2], from + m[3]} // one of its words may have been read without its capital
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+const (
+	// sameName is the likeness from which a name may be another one misread, and
+	// oftener how many times as often that one must be read.
+	sameName, oftener = 0.8, 3
+)
+
+// usually returns how a name that was read in a film is read in most of its frames,
+// and one that says so: who is shown once is shown often, in other letters, and is
+// seldom misread in the same way. Two names that are alike are told apart by how often
+// each is read. It returns nil if the name is as it mostly is.
+func (c *Context) usually(segment int, name string) (usual string, where *lineRead) {
+	type reading struct {
+		name string
+		n    int
+		mark int
+	}
+	own := strings.ToLower(name)
+	all := map[string]*reading{}
+	for mark := range c.notes[segment].Marks {
+		l := c.lineAt(segment, mark)
+		line := c.lineText(&l)
+		for _, at := range namesIn(line) {
+			text := line[at[0]:at[1]]
+			lower := strings.ToLower(text)
+			if alike(own, lower) < sameName {
+				continue
+			}
+			r := all[lower]
+			if r == nil {
+				r = &reading{name: text, mark: mark}
+				all[lower] = r
+			}
+			if r.n++; r.name == strings.ToUpper(r.name) { // rather as people write it
+				r.name, r.mark = text, mark
+			}
+		}
+	}
+	least := 1
+	if r := all[own]; r != nil {
+		least = r.n
+	}
+	var best *reading
+	for _, r := range all {
+		if r.n >= oftener*least && (best == nil || r.n > best.n || r.n == best.n && r.mark < best.mark) {
+			best = r
+		}
+	}
+	if best == nil || strings.EqualFold(best.name, name) {
+		return "", nil
+	}
+	l := c.lineAt(segment, best.mark)
+	return best.name, &l
+}
+
 // readAnswer answers from a line that was read in a picture or film.
 func (c *Context) readAnswer(question string, begin time.Time) *sensedAnswer {
 	l := c.readLine(question)
@@ -422,17 +485,32 @@ func (c *Context) readAnswer(question string, begin time.Time) *sensedAnswer {
 		l = c.steadiest(question, l)
 	}
 	s, line := c.text[l.segment], c.lineText(l)
-	page, at := c.notes[l.segment].place(int64(l.from))
+	_, at := c.notes[l.segment].place(int64(l.from))
 	text := valueOf(question, line, l.last)
-	if asksWhen.MatchString(question) && at >= 0 {
-		text = Clock(at)
+	evidence := []Evidence{c.shown(l)}
+	switch {
+	case asksWhen.MatchString(question):
+		if at >= 0 {
+			text = Clock(at)
+		}
+	case asksWho.MatchString(question) && at >= 0:
+		if usual, where := c.usually(l.segment, text); where != nil {
+			text, where.fit = usual, l.fit
+			evidence = append(evidence, c.shown(where))
+		}
 	}
 	return &sensedAnswer{source: s.Source, at: at, fit: l.fit, read: true, Answer: &Answer{
-		Text: text, Found: true,
-		Evidence: []Evidence{{
-			Source: s.Source, Line: lineOf(s, int64(l.from)), Offset: int64(l.from), Quote: line, Weight: l.fit, Page: page, Time: at,
-		}},
+		Text: text, Found: true, Evidence: evidence,
 		Prompt: c.Tokens() + c.model.CountTokens([]byte(question)), Cached: c.cached, Tokens: c.model.CountTokens([]byte(text)),
 		Read: c.read, Answer: time.Since(begin),
 	}}
+}
+
+// shown is a line as evidence.
+func (c *Context) shown(l *lineRead) Evidence {
+	s := c.text[l.segment]
+	page, at := c.notes[l.segment].place(int64(l.from))
+	return Evidence{
+		Source: s.Source, Line: lineOf(s, int64(l.from)), Offset: int64(l.from), Quote: c.lineText(l), Weight: l.fit, Page: page, Time: at,
+	}
 }

@@ -62,6 +62,36 @@ func TestReadings(t *testing.T) {
 	}
 }
 
+// filmOf is a context of what was read in frames, a second apart.
+func filmOf(frames ...string) *Context {
+	text, n := "", notes{Modality: media.Film.String()}
+	for i, f := range frames {
+		n.Marks = append(n.Marks, [3]int64{int64(len(text)), 0, int64(1000 * i)})
+		text += fmt.Sprintf("00:%02d %s\n", i, f)
+	}
+	return &Context{text: []*kvcache.Segment{{Text: []byte(text), Blocks: []kvcache.Block{{Last: true}}}}, notes: []notes{n}}
+}
+
+// TestUsualName checks that a name which is misread in one place is spelled as in most
+// others, and that names which only are alike stay apart.
+func TestUsualName(t *testing.T) {
+	for _, c := range []struct {
+		frames []string
+		want   string
+		mark   int
+	}{
+		{[]string{"Clara Jumhoxmad | 50", "1 CLARA JUMHOXXAD | 2 Tom Lee", "Clara Jumhoxxad | 49", "Clara Jumhoxxad | 41"}, "Clara Jumhoxxad", 2},
+		{[]string{"Clara Jumhoxmad | 50", "Clara Jumhoxxad | 49", "Clara Jumhoxxad | 41"}, "", 0},                                  // twice is not enough
+		{[]string{"Anna Reid | 50", "Anna Reid | 9", "Anna Reed | 49", "Anna Reed | 41", "Anna Reed | 4", "Anna Reed | 4"}, "", 0}, // two people
+		{[]string{"Anna Reid | 50", "Tom Lee | 49", "Tom Lee | 41", "Tom Lee | 40"}, "", 0},
+	} {
+		usual, where := filmOf(c.frames...).usually(0, c.frames[0][:strings.Index(c.frames[0], " |")])
+		if usual != c.want || (where != nil) != (c.want != "") || where != nil && where.mark != c.mark {
+			t.Errorf("%q: %q, %+v", c.frames, usual, where)
+		}
+	}
+}
+
 // TestSteadyText checks that of frames that show one text the answer is one that most
 // agree on, and that other texts have no voice.
 func TestSteadyText(t *testing.T) {
@@ -76,12 +106,7 @@ func TestSteadyText(t *testing.T) {
 		{"What is the secret word?", []string{`The secret word is "harbour"`, `The secret word is "harbcur"`}, "harbour", 0},
 		{"What is the secret word?", []string{`The secret word is "harbcur"`, `The secret word is "harbour"`, `The secret word is "harhour"`}, "harbour", 1},
 	} {
-		text, n := "", notes{Modality: media.Film.String()}
-		for i, f := range c.frames {
-			n.Marks = append(n.Marks, [3]int64{int64(len(text)), 0, int64(1000 * i)})
-			text += fmt.Sprintf("%s %s\n", "00:00", f)
-		}
-		ctx := &Context{text: []*kvcache.Segment{{Text: []byte(text), Blocks: []kvcache.Block{{Last: true}}}}, notes: []notes{n}}
+		ctx := filmOf(c.frames...)
 		l := ctx.readLine(c.question)
 		if l == nil {
 			t.Fatalf("%s: nothing found in %q", c.question, c.frames)
