@@ -427,11 +427,13 @@ const (
 	sameName, oftener = 0.8, 3
 )
 
-// usually returns how a name that was read in a film is read in most of its frames,
+// usually returns how a name that answers a question is read in most frames of a film,
 // and one that says so: who is shown once is shown often, in other letters, and is
-// seldom misread in the same way. Two names that are alike are told apart by how often
-// each is read. It returns nil if the name is as it mostly is.
-func (c *Context) usually(segment int, name string) (usual string, where *lineRead) {
+// seldom misread in the same way. Frames have a voice that show a name like it, which
+// may be another's, or one that answers the question too: the one that is read much
+// oftener is right. It returns nil if the name is as it mostly is.
+func (c *Context) usually(question string, segment int, name string) (usual string, where *lineRead) {
+	words, total := wantedIn(question)
 	type reading struct {
 		name string
 		n    int
@@ -442,10 +444,14 @@ func (c *Context) usually(segment int, name string) (usual string, where *lineRe
 	for mark := range c.notes[segment].Marks {
 		l := c.lineAt(segment, mark)
 		line := c.lineText(&l)
+		answer := ""
+		if fit, _ := fitLine([]byte(line), words); fit >= readFit*total {
+			answer = nameIn(question, line)
+		}
 		for _, at := range namesIn(line) {
 			text := line[at[0]:at[1]]
 			lower := strings.ToLower(text)
-			if alike(own, lower) < sameName {
+			if text != answer && alike(own, lower) < sameName {
 				continue
 			}
 			r := all[lower]
@@ -494,7 +500,7 @@ func (c *Context) readAnswer(question string, begin time.Time) *sensedAnswer {
 			text = Clock(at)
 		}
 	case asksWho.MatchString(question) && at >= 0:
-		if usual, where := c.usually(l.segment, text); where != nil {
+		if usual, where := c.usually(question, l.segment, text); where != nil {
 			text, where.fit = usual, l.fit
 			evidence = append(evidence, c.shown(where))
 		}

@@ -84,8 +84,10 @@ func TestUsualName(t *testing.T) {
 		{[]string{"Clara Jumhoxmad | 50", "Clara Jumhoxxad | 49", "Clara Jumhoxxad | 41"}, "", 0},                                  // twice is not enough
 		{[]string{"Anna Reid | 50", "Anna Reid | 9", "Anna Reed | 49", "Anna Reed | 41", "Anna Reed | 4", "Anna Reed | 4"}, "", 0}, // two people
 		{[]string{"Anna Reid | 50", "Tom Lee | 49", "Tom Lee | 41", "Tom Lee | 40"}, "", 0},
+		{[]string{"Chra Com | 50", "1 Clara Cloud | 50 | 2 Tom Lee | 49", "1 clara Cloud | 50", "Clara Cloud | 50"}, "Clara Cloud", 1},
+		{[]string{"Chra Com | 50", "Clara Cloud | 50", "Clara Cloud | 50"}, "", 0},
 	} {
-		usual, where := filmOf(c.frames...).usually(0, c.frames[0][:strings.Index(c.frames[0], " |")])
+		usual, where := filmOf(c.frames...).usually("Which player scored the perfect 50?", 0, c.frames[0][:strings.Index(c.frames[0], " |")])
 		if usual != c.want || (where != nil) != (c.want != "") || where != nil && where.mark != c.mark {
 			t.Errorf("%q: %q, %+v", c.frames, usual, where)
 		}
