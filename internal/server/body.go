@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -201,7 +202,15 @@ func (r *response) begin(status int) {
 	}
 	if !r.in.settle() {
 		r.Header().Set("Connection", "close")
+		r.linger()
 	}
+}
+
+// linger has the library close the connection for writing first, and for reading some
+// time later, as it does where a body was too large: a client that is still sending
+// reads the answer then, and meets no reset before it.
+func (r *response) linger() {
+	_, _ = http.MaxBytesReader(r.ResponseWriter, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
 func (r *response) WriteHeader(status int) {

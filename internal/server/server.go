@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/handscroll/handscroll/internal/server/backend"
 )
 
@@ -137,7 +135,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	l = netutil.LimitListener(l, s.o.MaxConns)
+	l = limit(l, s.o.MaxConns)
 	over, kept := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(kept)
