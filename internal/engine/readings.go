@@ -97,9 +97,7 @@ func (c *Context) readLine(question string) *lineRead {
 			continue
 		}
 		for j := range c.notes[i].Marks {
-			l := c.lineAt(i, j)
-			l.fit, l.last = fitLine(s.Text[l.from:l.to], words)
-			if l.fit /= total; l.fit >= readFit && (best == nil || l.fit > best.fit+1e-3) {
+			if l := c.lineAt(i, j, words, total); l.fit >= readFit && (best == nil || l.fit > best.fit+1e-3) {
 				best = &l
 			}
 		}
@@ -107,8 +105,9 @@ func (c *Context) readLine(question string) *lineRead {
 	return best
 }
 
-// lineAt is what was read in a segment's frame or picture.
-func (c *Context) lineAt(segment, mark int) lineRead {
+// lineAt is what was read in a segment's frame or picture, and how it fits words of a
+// question that weigh total together.
+func (c *Context) lineAt(segment, mark int, words []wanted, total float32) lineRead {
 	text, marks := c.text[segment].Text, c.notes[segment].Marks
 	l := lineRead{segment: segment, mark: mark, from: int(marks[mark][0]), to: len(text)}
 	if mark+1 < len(marks) {
@@ -119,6 +118,8 @@ func (c *Context) lineAt(segment, mark int) lineRead {
 			l.from += k + 1
 		}
 	}
+	l.fit, l.last = fitLine(text[l.from:l.to], words)
+	l.fit /= total
 	return l
 }
 
@@ -141,9 +142,8 @@ func (c *Context) steadiest(question string, best *lineRead) *lineRead {
 	lines, values := []*lineRead{best}, []string{own}
 	for _, step := range []int{-1, 1} {
 		for mark := best.mark + step; mark >= 0 && mark < len(c.notes[best.segment].Marks) && step*(mark-best.mark) <= lasting; mark += step {
-			l := c.lineAt(best.segment, mark)
-			l.fit, l.last = fitLine(c.text[l.segment].Text[l.from:l.to], words)
-			if l.fit /= total; l.fit < readFit {
+			l := c.lineAt(best.segment, mark, words, total)
+			if l.fit < readFit {
 				continue // another text may have come between, or this one was not read
 			}
 			if v := value(&l); alike(v, own) >= sameText {
@@ -442,10 +442,10 @@ func (c *Context) usually(question string, segment int, name string) (usual stri
 	own := strings.ToLower(name)
 	all := map[string]*reading{}
 	for mark := range c.notes[segment].Marks {
-		l := c.lineAt(segment, mark)
+		l := c.lineAt(segment, mark, words, total)
 		line := c.lineText(&l)
 		answer := ""
-		if fit, _ := fitLine([]byte(line), words); fit >= readFit*total {
+		if l.fit >= readFit {
 			answer = nameIn(question, line)
 		}
 		for _, at := range namesIn(line) {
@@ -477,7 +477,7 @@ func (c *Context) usually(question string, segment int, name string) (usual stri
 	if best == nil || strings.EqualFold(best.name, name) {
 		return "", nil
 	}
-	l := c.lineAt(segment, best.mark)
+	l := c.lineAt(segment, best.mark, words, total)
 	return best.name, &l
 }
 
